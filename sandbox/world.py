@@ -9,7 +9,7 @@ yet, and the loader puts in what AWS made of it:
     ${partial:NAME}  its ARN without the suffix      ${task-definition:FAMILY}   the revision's ARN
     ${account}  ${region}
 
-Works against anything that speaks boto3: the embedded AWS, moto, an account to play with.
+Works against anything that speaks boto3: the embedded AWS, moto, an account for experiments.
 """
 
 import json

@@ -188,7 +188,7 @@ class Harness:
 
 @dataclass
 class Writes:
-    """A stage whose writes to IAM are exactly those that are expected."""
+    """A harness whose writes to IAM are exactly those that are expected."""
 
     harness: Harness
     stubber: Stubber

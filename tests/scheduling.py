@@ -9,7 +9,7 @@ from xdist.scheduler import LoadFileScheduling
 
 from tests.e2e.order import process_of
 
-_BY_SCENARIO = "test_faults.py"  # so long that its plays are spread
+_BY_SCENARIO = "test_faults.py"  # so long that its scenarios are spread
 
 
 class ByFileAndStack(LoadFileScheduling):  # type: ignore[misc]  # xdist ships no types

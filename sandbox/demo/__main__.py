@@ -6,9 +6,9 @@ import sys
 import threading
 
 from sandbox.demo.evidence import OWN_POLICY
-from sandbox.demo.play import faults_of, perform, prepare
 from sandbox.demo.progress import Progress
 from sandbox.demo.report import console, show
+from sandbox.demo.scenario import faults_of, perform, prepare
 from sandbox.demo.scene import Scene
 from sandbox.emulator import Emulator
 from sandbox.server import SandboxError

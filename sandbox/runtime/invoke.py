@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox import stack as stacks
-from sandbox.demo import play
+from sandbox.demo import scenario
 from sandbox.demo.progress import Progress
 from sandbox.demo.scene import Scene, deploy
 from sandbox.emulator import Call, Emulator
@@ -36,7 +36,7 @@ def main() -> int:
             progress.say("building the application: sam build")
             built = stacks.build(into=Path(directory) / "built")
             with Emulator(second_address=gateway()) as aws:
-                scene = deploy(aws, built, play.PARAMETERS, progress)
+                scene = deploy(aws, built, scenario.PARAMETERS, progress)
                 progress.say("loading the demo's world; the functions are kept from their queues")
                 _set(scene)
                 with LocalRuntime(scene.stack, built, Path(directory) / "local") as runtime:

@@ -44,6 +44,6 @@ def attack(
 
 
 def request(arn: str) -> str:
-    """A message that asks for a look at a task definition."""
+    """A message that requests the validation of a task definition."""
     cause = {"kind": "RegisterTaskDefinition", "event_id": "x", "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
     return json.dumps({"task_definition": arn, "cause": cause})

@@ -170,7 +170,7 @@ def _replayed(ground: Ground, name: str) -> None:
 FORGED = (
     attack("forged-grant", _forged("GrantQueue"), "is not opted in"),
     attack("forged-reregistration", _forged("ReregisterQueue"), "is not opted in"),
-    attack("forged-look-and-change", _forged("ValidationQueue", "ChangeQueue", "SweepQueue"), "is not opted in"),
+    attack("forged-validation-and-change", _forged("ValidationQueue", "ChangeQueue", "SweepQueue"), "is not opted in"),
     attack("forged-alert", _forged_alert, "is not opted in", dead="AlertDeadLetters"),
     attack("forged-review", _forged_review, reported=(), granted=("forged-review",)),
     attack("forged-step-of-a-sweep", _forged_steps, "is not opted in", dead="SweepDeadLetters"),
@@ -352,7 +352,7 @@ def _pinned(ground: Ground, name: str) -> None:
 
 
 def _without_credentials(ground: Ground, name: str) -> None:
-    """No credentials at all, and more than one secret that might be meant; both executors are asked to look."""
+    """No credentials at all, and more than one secret that might be meant; both executors are asked to act."""
     arn = ground.define(name, None, role=ground.role(name))
     for queue in ("GrantQueue", "ReregisterQueue"):
         ground.send(queue, request(arn))

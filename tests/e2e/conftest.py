@@ -1,6 +1,6 @@
-"""One embedded AWS with the deployed stack and the demo's whole play for most end-to-end tests, and one that observes.
+"""One embedded AWS with the deployed stack and the demo's scenario for most end-to-end tests, and one that observes.
 
-The order is in the fixtures: the play; then, while the first stack is left alone for a minute, the second one
+The order is in the fixtures: the scenario; then, while the first stack is left alone for a minute, the second one
 observes the same world; then the tests that stir the first one. The stacks beside it are those of order.py.
 """
 
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.demo import play
+from sandbox.demo import scenario
 from sandbox.demo.evidence import Evidence
 from sandbox.demo.observation import Observation
 from sandbox.demo.progress import Progress
@@ -58,7 +58,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoRun:
-    """The demo, played to its end at ``settled_epoch_s``, its faults by outcome, and what the functions called."""
+    """The demo, run to its end at ``settled_epoch_s``, its faults by outcome, and what the functions called."""
 
     scene: Scene
     evidence: Evidence
@@ -90,18 +90,18 @@ def used(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory, 
 @pytest.fixture(scope="session")
 def built() -> Path:
     """The built template."""
-    return play.build()
+    return scenario.build()
 
 
 @pytest.fixture(scope="session")
 def ran(built: Path, used: Used) -> Iterator[DemoRun]:
-    """The demo, played in a stack that remediates."""
+    """The demo, run in a stack that remediates."""
     quiet = Progress(quiet=True)
     with Emulator() as aws:
-        scene = deploy(aws, built, play.PARAMETERS, quiet)
+        scene = deploy(aws, built, scenario.PARAMETERS, quiet)
         used.watch(scene)
-        evidence = play.perform(scene, quiet)
-        faults = play.faults_of(evidence)
+        evidence = scenario.perform(scene, quiet)
+        faults = scenario.faults_of(evidence)
         calls, now = scene.calls(), time.time()
         yield DemoRun(scene=scene, evidence=evidence, faults=faults, calls=calls, settled_epoch_s=now)
 
@@ -116,10 +116,10 @@ def observed(built: Path, ran: DemoRun) -> Observed:
         world = demo.world()
         scene.load(things_of(world))
         scene.load(registrations_of(world))
-        before = play.request(scene)
+        before = scenario.request(scene)
         scene.release()
         scene.settle()
-        after, letters = play.request(scene), scene.letters()
+        after, letters = scenario.request(scene), scene.letters()
         ground = Ground(scene=scene, good="registry.example.com", evil="evil.example")
         for attack in ATTACKS:
             attack.mount(ground, attack.name)

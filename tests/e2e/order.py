@@ -2,8 +2,8 @@
 
 from pathlib import PurePath
 
-PLAYED, ENDED = "played", "ended"
-ORDER = (PLAYED, "reversible", "attacks", "rotation", "observing", ENDED)
+DEMO, ENDED = "demo", "ended"
+ORDER = (DEMO, "reversible", "attacks", "rotation", "observing", ENDED)
 _OF_FILE = {
     "test_attacks.py": "attacks",
     "test_rotation.py": "rotation",
@@ -11,15 +11,15 @@ _OF_FILE = {
     "test_observe_options.py": "observing",
     "test_what_was_used.py": ENDED,
 }
-_BESIDE = {PLAYED: PLAYED, "reversible": PLAYED, ENDED: ENDED}
+_BESIDE = {DEMO: DEMO, "reversible": DEMO, ENDED: ENDED}
 
 
 def stack_of(file: PurePath) -> str | None:
     """Return the stack that the tests of a file stir: in this folder the demo's, where nothing else is said."""
-    return _OF_FILE.get(file.name, PLAYED) if file.parent.name == "e2e" else None
+    return _OF_FILE.get(file.name, DEMO) if file.parent.name == "e2e" else None
 
 
 def process_of(file: PurePath) -> str | None:
-    """Return what is played in one process, stack after stack: two that take as long, and what comes after them."""
+    """Return what runs in one process, stack after stack: two that take as long, and what comes after them."""
     stack = stack_of(file)
     return _BESIDE.get(stack, "others") if stack else None

@@ -279,7 +279,7 @@ def test_a_change_between_proof_and_write_leaves_no_grant_without_consent(siege:
         insist(held, "the write was never tried", timeout_s=WITHIN_S)
         step_in(ground, name)
     ground.scene.settle()
-    _look_once_more(ground, role)
+    _reconcile_once_more(ground, role)
     policies = ground.policies(name)
     assert policies == ({OWN_POLICY: only(reading(secret))} if ends == REMAINS else {})
     letters = about(ground.scene.letters(), name)
@@ -292,13 +292,17 @@ def test_a_change_between_proof_and_write_leaves_no_grant_without_consent(siege:
 DEEDS = {REVOKED: [(False, True), (True, False)], REMAINS: [(False, True)], IS_REFUSED: []}
 
 
-def _look_once_more(ground: Ground, role: str) -> None:
+def _reconcile_once_more(ground: Ground, role: str) -> None:
     """Reconcile a role, as happens fifteen minutes after every write, without waiting for it."""
     since = time.time()
     cause = json.loads(request(role))["cause"]
     ground.send("GrantQueue", json.dumps({"role": role, "cause": cause}))
     patched = "PatchExecutionRoleFunction"
-    insist(lambda: logged(ground.scene, patched, "Withdrawn", since_epoch_s=since), "the look", timeout_s=WITHIN_S)
+    insist(
+        lambda: logged(ground.scene, patched, "Withdrawn", since_epoch_s=since),
+        "the reconciliation",
+        timeout_s=WITHIN_S,
+    )
     ground.scene.settle()
 
 

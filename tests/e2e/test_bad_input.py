@@ -57,7 +57,7 @@ def _event() -> tuple[str, str]:
     return json.dumps({**event, "id": id_}), id_
 
 
-def _look() -> tuple[str, str]:
+def _validation() -> tuple[str, str]:
     name = fresh("mate")
     arn = f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{name}:1"
     cause = {"kind": "Test", "event_id": name, "at": _now()}
@@ -69,13 +69,13 @@ def _sweep() -> tuple[str, str]:
     return json.dumps({"sweep": name, "token": None}), name
 
 
-def _look_at(text: str) -> str:
+def _validation_of(text: str) -> str:
     cause = {"kind": "Test", "event_id": "x", "at": _now()}
     return json.dumps({"task_definition": text, "cause": cause})
 
 
-WILD = _look_at(f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/*")
-OTHER_SERVICE = _look_at(f"arn:aws:iam::{ACCOUNT}:role/x")
+WILD = _validation_of(f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/*")
+OTHER_SERVICE = _validation_of(f"arn:aws:iam::{ACCOUNT}:role/x")
 WITHOUT_CAUSE = json.dumps({"task_definition": f"arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/web:1"})
 MALFORMED = tuple(path.read_text(encoding="utf-8") for path in sorted((EVENTS / "malformed").glob("*.json")))
 NO_FACTS = (
@@ -88,11 +88,11 @@ LANES = (
     Lane(
         queue="ValidationQueue",
         function="validate_task_definition",
-        mate=_look,
+        mate=_validation,
         more=(WILD, OTHER_SERVICE, WITHOUT_CAUSE),
     ),
-    Lane(queue="GrantQueue", function="patch_execution_role", mate=_look, more=(WILD, OTHER_SERVICE)),
-    Lane(queue="ReregisterQueue", function="reregister_task_definition", mate=_look, more=(WILD, WITHOUT_CAUSE)),
+    Lane(queue="GrantQueue", function="patch_execution_role", mate=_validation, more=(WILD, OTHER_SERVICE)),
+    Lane(queue="ReregisterQueue", function="reregister_task_definition", mate=_validation, more=(WILD, WITHOUT_CAUSE)),
     Lane(queue="SweepQueue", function="sweep_account", mate=_sweep, more=('{"sweep": 7}', '{"token": "x"}')),
 )
 

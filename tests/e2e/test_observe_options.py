@@ -60,7 +60,7 @@ def watching(built: Path, used: Used) -> Iterator[Scene]:
 
 @pytest.fixture(scope="module")
 def watched(watching: Scene) -> Iterator[Watched]:
-    """Every play that a stack which remediates would act on."""
+    """Everything that a stack which remediates would act on."""
     with PrivateRegistry({}) as registry:
         registry.push(IMAGE, "1.0")
         two = dependents(watching, registry, 2, desired=1)

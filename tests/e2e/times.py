@@ -46,8 +46,8 @@ _1970, _2099 = datetime(1970, 1, 1, tzinfo=UTC), datetime(2099, 1, 1, tzinfo=UTC
 TIMES = (
     attack("rotation-failed-in-2099", _event(FAILED, _2099), reported=(), dead="ChangeDeadLetters"),
     attack("rotation-of-1970", _event(SUCCEEDED, _1970), reported=(), dead="ChangeDeadLetters"),
-    attack("look-of-2099", _message("ValidationQueue", _2099), reported=(), dead="ValidationDeadLetters"),
-    attack("look-of-1970", _message("ValidationQueue", _1970), reported=(), dead="ValidationDeadLetters"),
+    attack("validation-of-2099", _message("ValidationQueue", _2099), reported=(), dead="ValidationDeadLetters"),
+    attack("validation-of-1970", _message("ValidationQueue", _1970), reported=(), dead="ValidationDeadLetters"),
     attack("grant-of-2099", _message("GrantQueue", _2099), reported=(), dead="GrantDeadLetters"),
     attack("redeployment-of-1970", _message("ReregisterQueue", _1970), reported=(), dead="ReregisterDeadLetters"),
 )

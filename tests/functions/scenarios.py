@@ -25,7 +25,7 @@ from tests.functions.stack import ACCOUNT, OWN_POLICY, REGION, Stack
 from tests.functions.world import PASSWORD, allow, create_role, create_secret, register, request_body
 
 
-def _look_at_everything(app: Application) -> None:
+def _validate_everything(app: Application) -> None:
     for revision in app.stack.client("ecs").list_task_definitions()["taskDefinitionArns"]:
         app.send("ValidationQueue", request_body(revision))
 
@@ -45,7 +45,7 @@ class Scenario:
     function: str
     begin: Callable[[Application], None]
     fixed: Callable[[Stack], Any]
-    again: Callable[[Application], None] = _look_at_everything
+    again: Callable[[Application], None] = _validate_everything
     reported: frozenset[str] = frozenset({"Finding Opened", "Remediation Completed", "Finding Resolved"})
     parameters: tuple[tuple[str, str], ...] = (("Mode", "remediate"), ("MoveServices", "true"))
     plans: bool = True
@@ -165,7 +165,7 @@ def _review(app: Application, sweep: str) -> None:
 
 def _swept(app: Application) -> None:
     """Validate everything, and review the role if it has grants of ours or an open write, as each sweep does."""
-    _look_at_everything(app)
+    _validate_everything(app)
     item = ledger_of(app.stack).roles.item(ROLE)
     if item.grants or open_writes(app.stack):
         _review(app, f"s-{app.time:%H%M%S}")
@@ -186,7 +186,7 @@ def written(stack: Stack) -> Iterator[str]:
 
 
 def _untagged_while_it_is_granted(app: Application) -> None:
-    """The secret's owner takes the tag away in the moment of the write: the look that follows it revokes the grant."""
+    """The owner removes the tag of the secret during the write: the validation that follows it revokes the grant."""
     stack = app.stack
     app.wires["patch_execution_role"].interleave = ("iam:PutRolePolicy", lambda: _untag(stack))
     app.send("ValidationQueue", request_body(register(stack, create_secret(stack), role=create_role(stack))))
@@ -229,7 +229,7 @@ def _with_deployment_events(self: EC2ContainerServiceBackend, properties: dict[s
 
 
 def _send_rotation_event(app: Application, kind: str = "RotationSucceeded") -> None:
-    """Let an event of the rotation ask for a look. No sweep asks for a redeployment, so the next event has to."""
+    """Let an event of the rotation request a validation. No sweep asks for a redeployment, so the next event has to."""
     cause = Provenance(kind=kind, event_id=kind.replace(" ", "-"), at=min(app.time, datetime.now(UTC)))
     for revision in app.stack.client("ecs").list_task_definitions()["taskDefinitionArns"]:
         request = ValidationRequest(

@@ -28,7 +28,7 @@ WIRES = {function: Wire() for function in LANES.values()}
 ASKS = ("Describe", "Get", "List")
 WRITES = ("Put", "Register", "Update", "Delete", "Send", "Transact")
 SWEPT_AFTER = timedelta(hours=1)
-# The first test of a play waits for hundreds of branches, each of which has a limit of its own.
+# The first test of a scenario waits for hundreds of branches, each of which has a limit of its own.
 pytestmark = pytest.mark.timeout(600, func_only=True)
 Point = tuple[int | str, Fault]  # the place of a call, or the operation of many; and what goes wrong there
 
@@ -57,7 +57,7 @@ class Outcome:
 
 
 def perform(scenario: Scenario, watch: Callable[[int, str], None] | None = None) -> Outcome:
-    """Let one message about the broken revision run to its end, and a sweep's look after it."""
+    """Let one message about the broken revision run to its end, and a sweep's validation after it."""
     for wire in WIRES.values():
         wire.lay()
     WIRES[scenario.function].watch = watch
@@ -144,7 +144,7 @@ def disturbed(scenario: Scenario, points: frozenset[Point]) -> Branches[Outcome]
 
 @pytest.fixture
 def outcome(request: pytest.FixtureRequest, scenario: Scenario, place: int | str, fault: Fault) -> Outcome:
-    """How the play ends where something goes wrong there. The first one who asks waits for all tests of the play."""
+    """How the scenario ends if something goes wrong there. The first to ask waits for all tests of the scenario."""
     tests = (item for item in request.session.items if isinstance(item, pytest.Function) and item.path == request.path)
     asked = (item.callspec.params for item in tests if "outcome" in item.fixturenames)
     points = frozenset((each["place"], each["fault"]) for each in asked if each["scenario"] is scenario)

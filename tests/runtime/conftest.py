@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sandbox import stack as stacks
-from sandbox.demo import play
+from sandbox.demo import scenario
 from sandbox.demo.progress import Progress
 from sandbox.demo.scene import Scene, deploy
 from sandbox.emulator import Emulator
@@ -77,7 +77,7 @@ def held(artefact: Artefact, image: RuntimeImage) -> Iterator[Scene]:
     """The deployed stack with the demo's world; nothing of it runs but what a test calls."""
     stacks.add_bytecode(artefact.template.parent)  # the copy in artefact.layers stays as it was built
     with Emulator(second_address=gateway(), docker=True) as aws:
-        scene = deploy(aws, artefact.template, play.PARAMETERS, Progress(quiet=True))
+        scene = deploy(aws, artefact.template, scenario.PARAMETERS, Progress(quiet=True))
         scene.hold()
         scene.load(demo.world())
         purge(scene)
@@ -100,7 +100,7 @@ def served(local: LocalRuntime) -> Iterator[Served]:
 
 @pytest.fixture(scope="session")
 def opened(held: Scene, served: Served) -> Opened:
-    """The items of the ledger after a look at web, which is taken when they are first asked for."""
+    """The items of the ledger after a validation of web, which runs when they are first asked for."""
 
     @cache
     def ask() -> Mapping[tuple[str, str], Any]:

@@ -27,7 +27,7 @@ class Deed:
     """One function's work. ``samples`` are files of events/; ``done`` asserts on what was written since ``given``.
 
     ``given`` brings about what the work starts from, beside the world as it was loaded; ``opened`` are the items of
-    the ledger after a look at web.
+    the ledger after a validation of web.
     """
 
     function: str
@@ -137,7 +137,7 @@ def _granted(scene: Scene, _opened: Opened) -> None:
 
 
 def _found_broken(scene: Scene, opened: Opened) -> None:
-    """The ledger holds what a look at web wrote."""
+    """The ledger holds what a validation of web wrote."""
     after = opened()
     for item in after.values():
         scene.aws.client("dynamodb").put_item(TableName=scene.stack.resources["Ledger"], Item=item)
@@ -148,7 +148,7 @@ def _found_broken(scene: Scene, opened: Opened) -> None:
 # --- what is written ---
 
 
-def _web_is_looked_at(scene: Scene) -> None:
+def _web_is_to_be_validated(scene: Scene) -> None:
     assert "web:7" in [request.task_definition.resource_name for request in requests(scene, "ValidationQueue")]
 
 
@@ -191,7 +191,7 @@ DEEDS = (
         function="resolve_change",
         samples=("eventbridge/register-task-definition",),
         services=("dynamodb", "sqs"),
-        done=_web_is_looked_at,
+        done=_web_is_to_be_validated,
     ),
     Deed(
         function="validate_task_definition",

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 
 from tests.simulation.histories import history
-from tests.simulation.play import broken, explained
+from tests.simulation.running import broken, explained
 from tests.simulation.weakened import RULES, without
 
 

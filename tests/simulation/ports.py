@@ -201,7 +201,7 @@ class FollowUpMessages:
                 continue
             for delay in FOLLOW_UPS_S:
                 world.after(delay, world.validate, region, name)
-        if "last look" not in world.without:
+        if "last check" not in world.without:
             world.send(region, None, delay=LAST_LOOK.total_seconds())
 
 

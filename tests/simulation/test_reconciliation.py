@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from tests.simulation.histories import Operation, history
-from tests.simulation.play import broken, explained
+from tests.simulation.running import broken, explained
 from tests.simulation.truth import POLICIES, REGIONS
 from tests.simulation.weakened import without
 
@@ -73,7 +73,7 @@ CASES = (
         ((651.8, "register", ("t0", EU, B)), (2171.1, "deregister", ("t0",)), (2171.2, "observe_role", ())),
     ),
     # Consent is refused between the reading and the write, and no event says so.
-    Case("last look", "HOUR", 33, ((7.9, "register", ("t0", EU, B)), (20.9, "untag", (B,)))),
+    Case("last check", "HOUR", 33, ((7.9, "register", ("t0", EU, B)), (20.9, "untag", (B,)))),
     # The run dies after its write.
     Case("closed", "UNREPORTED", 5, ((1360.0, "register", ("t0", EU, B)),)),
     # The role is held between a plan and its write.

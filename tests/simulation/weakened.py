@@ -17,7 +17,7 @@ from pullguard.workflows import reconcile_role
 
 # What World(without=…) knows: the condition on the sequence number, the complete reading before a revocation, other
 # stacks' policies not being access, the reconciliation after 15 minutes, and a rollback that waits for open writes.
-SURROUNDINGS = frozenset({"sequence", "every dependent", "siblings", "last look", "wait", "named"})
+SURROUNDINGS = frozenset({"sequence", "every dependent", "siblings", "last check", "wait", "named"})
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Do the owners of a secret, a role and a task definition agree to a grant, and what can they do if not?"""
+"""Do the owners of a secret, a role and a task definition consent to a grant, and what can they do if not?"""
 
 import shlex
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def consent_missing(world: World, wanted: Secret | None = None) -> MissingConsen
 
 
 def refused(world: World, wanted: Secret | None = None) -> str | None:
-    """Why the first container may not use ``wanted`` (by default the first secret); None if all owners agree."""
+    """Why the first container may not use ``wanted`` (by default the first secret); None if all owners consent."""
     found = consent_missing(world, wanted)
     return None if found is None else found.why
 
@@ -181,7 +181,7 @@ def test_both_owners_consent_to_a_replacement_or_attachment(world: World, meant:
 
 ATTACH, NAMES_WEB = {"pullguard:attach": "true"}, {"pullguard:roles": "web-execution"}
 ATTACHED: dict[str, tuple[dict[str, str], dict[str, str], str | None]] = {
-    "every-owner-agrees": (ATTACH, NAMES_WEB, None),
+    "every-owner-consents": (ATTACH, NAMES_WEB, None),
     "the-task-definition-has-no-tag": ({}, NAMES_WEB, "has no tag pullguard:attach=true"),
     "the-secret-names-no-role": (ATTACH, {}, "names the role web-execution, and a pattern of wildcards only"),
     "the-secret-names-every-role": (ATTACH, {"pullguard:roles": "*"}, "and a pattern of wildcards only"),

@@ -29,7 +29,7 @@ def harness(ledger: Ledger) -> Harness:
     return Harness(ledger, replace(WORLD, verifications={IMAGE: answered("ok")}))
 
 
-def act(here: Harness, kind: str = "Secret Label Updated", **seconds: float) -> list[str]:
+def handle(here: Harness, kind: str = "Secret Label Updated", **seconds: float) -> list[str]:
     """Validate, deliver the resulting events, and advance the clock; return the kinds of the alerts."""
     known = len(here.sent.alerts)
     here.validate(request(kind=kind))
@@ -54,7 +54,7 @@ def test_a_refusal_ends_with_a_pull_that_works_and_with_nothing_before(harness: 
     reported = []
     for each in ("rejected", answer, "rejected", answer, "ok"):
         harness.world.verifications = {IMAGE: answered(each)}
-        act(harness)
+        handle(harness)
         reported = [each for each in subjects(harness) if each.endswith("credentials-rejected")]
     assert [each.split()[1] for each in reported] == ["error:", "resolved:"]
 
@@ -79,7 +79,9 @@ def task(here: Harness, **since: float) -> TaskUse:
 
 def test_a_failed_start_is_reported_once_whichever_validation_follows(harness: Harness) -> None:
     failing(harness)
-    reported = [act(harness, kind, seconds=10) for _ in range(3) for kind in ("ECS Task State Change", "PutRolePolicy")]
+    reported = [
+        handle(harness, kind, seconds=10) for _ in range(3) for kind in ("ECS Task State Change", "PutRolePolicy")
+    ]
     assert [each for some in reported for each in some] == ["Finding Opened"]
 
 
@@ -87,16 +89,16 @@ def test_a_day_of_hourly_failures_is_one_message(harness: Harness) -> None:
     reported = []
     for _ in range(24):
         failing(harness)
-        reported += act(harness, "ECS Task State Change", minutes=30)
-        reported += act(harness, "PutRolePolicy", minutes=30)
+        reported += handle(harness, "ECS Task State Change", minutes=30)
+        reported += handle(harness, "PutRolePolicy", minutes=30)
     assert reported == ["Finding Opened"]
 
 
 def test_the_end_of_all_attempts_resolves_nothing(harness: Harness) -> None:
     failing(harness)
-    act(harness, "ECS Task State Change", hours=6)
+    handle(harness, "ECS Task State Change", hours=6)
     harness.world.running = Usage(newest=True, services=(service(),))
-    assert act(harness, "Sweep") == []
+    assert handle(harness, "Sweep") == []
 
 
 STARTED = {"before-it-failed": ({"minutes": -5}, []), "after-it-failed": ({"minutes": 2}, ["Finding Resolved"])}
@@ -108,18 +110,18 @@ def test_a_failed_start_ends_with_a_task_that_started_after_it(
 ) -> None:
     failing(harness)
     running = task(harness, **since)
-    act(harness, "ECS Task State Change", hours=1)
+    handle(harness, "ECS Task State Change", hours=1)
     harness.world.running = Usage(newest=True, services=(service(),), tasks=(running,))
-    assert act(harness, "PutRolePolicy") == reported
+    assert handle(harness, "PutRolePolicy") == reported
 
 
 def test_a_task_that_started_after_one_failed_is_no_failure(harness: Harness) -> None:
     failing(harness, task(harness, seconds=1))
-    assert act(harness, "ECS Task State Change") == []
+    assert handle(harness, "ECS Task State Change") == []
 
 
 def test_a_failed_start_ends_with_the_use_of_its_revision(harness: Harness) -> None:
     failing(harness)
-    act(harness, "ECS Task State Change")
+    handle(harness, "ECS Task State Change")
     harness.world.running = Usage(newest=False)
-    assert act(harness, "PutRolePolicy") == ["Finding Resolved"]
+    assert handle(harness, "PutRolePolicy") == ["Finding Resolved"]

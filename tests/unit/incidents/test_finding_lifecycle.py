@@ -29,7 +29,7 @@ def finding(id_: str = "a", status: Any = "fail", cause: str = "broken") -> Find
         key=None,
         cause=cause,
         evidence="",
-        remedy=Remedy(text="mend it"),
+        remedy=Remedy(text="fix it"),
         source="https://docs.aws.amazon.com/",
     )
 

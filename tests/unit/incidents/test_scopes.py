@@ -206,7 +206,7 @@ def kinds(here: Harness) -> list[Any]:
 
 
 def fail(here: Harness, reason: str, *families: str) -> None:
-    """A task of each family fails to start, and is looked at."""
+    """A task of each family fails to start, and is validated."""
     for each in families or FAMILIES:
         start = FailedStart(task_arn=f"{CLUSTER}/{each}", stopped_at=here.time, reasons=(Reason(text=reason),))
         here.world.running = Usage(

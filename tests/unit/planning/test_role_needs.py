@@ -1,4 +1,4 @@
-"""The needs of a role's task definitions and its policies: named, wanted, agreed to, observed, unknown."""
+"""The needs of a role's task definitions and its policies: named, wanted, with consent, observed, unknown."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -131,9 +131,9 @@ WANTED: dict[str, tuple[dict[str, Any], bool]] = {
         {"roles": (replace(role(reads=[GHCR]), inline_policies=(policy(GHCR), policy(GHCR, name="own"))),)},
         False,
     ),
-    "the-secrets-owner-has-not-agreed": ({"secrets": (secret(registry=None),)}, False),
+    "the-secrets-owner-has-not-consented": ({"secrets": (secret(registry=None),)}, False),
     "the-secret-is-for-another-registry": ({"secrets": (secret(registry="docker.io"),)}, False),
-    "the-roles-owner-has-not-agreed": ({"roles": (role(managed=False),)}, False),
+    "the-roles-owner-has-not-consented": ({"roles": (role(managed=False),)}, False),
     "a-tag-of-the-secret-says-observe": ({"secrets": (secret(tags=OBSERVE),)}, False),
     "a-tag-of-the-role-says-observe": ({"roles": (role(tags=OBSERVE),)}, False),
     "a-tag-of-the-task-definition-says-observe": (
@@ -204,11 +204,11 @@ def need(
     return role_needs(to, facts, {secret_arn: found}, {}, observes=observes).secrets[secret_arn]
 
 
-# Deleted and created again: another secret, though it has the name, and both owners would agree to it.
+# Deleted and created again: another secret, though it has the name, and both owners would consent to it.
 RECREATED = secret(suffix="NewNew")
 LIMITS = "arn:aws:iam::111122223333:policy/limits"
-AGREED: dict[str, tuple[Lookup[Secret], Role, bool, bool]] = {
-    "both-agree": (GHCR, ROLE, True, True),
+CONSENTS: dict[str, tuple[Lookup[Secret], Role, bool, bool]] = {
+    "both-consent": (GHCR, ROLE, True, True),
     "with-another-key": (replace(GHCR, key=key(2)), ROLE, True, True),
     "another-secret-is-found-by-its-name": (RECREATED, ROLE, False, False),
     "it-is-gone": (Missing(resource=str(GHCR.arn)), ROLE, False, False),
@@ -231,13 +231,13 @@ AGREED: dict[str, tuple[Lookup[Secret], Role, bool, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("found", "to", "exists", "agreed"), AGREED.values(), ids=AGREED)
+@pytest.mark.parametrize(("found", "to", "exists", "has_consent"), CONSENTS.values(), ids=CONSENTS)
 def test_a_need_has_consent_only_from_both_owners(
-    found: Lookup[Secret], to: Role, *, exists: bool, agreed: bool
+    found: Lookup[Secret], to: Role, *, exists: bool, has_consent: bool
 ) -> None:
     known = need(found, to)
-    assert (known.exists, known.has_consent, known.is_observed) == (exists, agreed, False)
-    assert known.why_not or agreed
+    assert (known.exists, known.has_consent, known.is_observed) == (exists, has_consent, False)
+    assert known.why_not or has_consent
 
 
 WHY: dict[str, tuple[Lookup[Secret], Role, str]] = {
@@ -298,9 +298,9 @@ def test_a_secret_that_containers_could_read_needs_the_roles_name(found: Secret,
 
 
 def test_a_grant_for_containers_takes_the_roles_name_for_as_long_as_it_lasts() -> None:
-    for found, agreed in ((NAMED, True), (GHCR, False)):
+    for found, has_consent in ((NAMED, True), (GHCR, False)):
         known = role_needs(ROLE, (), {GHCR.arn: found}, {}, for_containers={GHCR.arn}).secrets[GHCR.arn]
-        assert known.has_consent is agreed
+        assert known.has_consent is has_consent
 
 
 def test_a_grant_that_one_task_definition_wants_for_itself_is_not_for_containers() -> None:

@@ -1,4 +1,4 @@
-"""Which image functions run in, and what is said of it; Docker's command is played by a script."""
+"""Which image functions run in, and what is said of it; a script stands in for Docker's command."""
 
 import sys
 from collections.abc import Iterator

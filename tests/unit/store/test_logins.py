@@ -129,7 +129,7 @@ def test_wrong_credentials_are_tried_twice_in_a_quarter_of_an_hour_and_in_each_h
         clock.later(60)
     assert tried[:4] == [0, 5, 20, 65]
     assert max(sum(start <= each < start + 15 for each in tried) for start in tried) == 2
-    assert REFUSED_S[-1] < 3600  # an hourly look asks
+    assert REFUSED_S[-1] < 3600  # an hourly validation asks
 
 
 def test_once_it_is_accepted_the_next_refusal_is_the_first(logins: LoginStore, clock: Clock) -> None:

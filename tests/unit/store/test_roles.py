@@ -251,16 +251,16 @@ def earlier(dynamodb: "DynamoDBClient", *granted: Granted, without_consent: tupl
         put_data(dynamodb, PARTITION, f"UNAGREED#{each.secret}", {"why": "no tag"})
 
 
-@pytest.mark.parametrize("is_agreed", [True, False])
+@pytest.mark.parametrize("has_consent", [True, False])
 def test_a_grant_of_an_earlier_version_is_confirmed_unless_it_lacked_consent(
-    ledger: Ledger, dynamodb: "DynamoDBClient", *, is_agreed: bool
+    ledger: Ledger, dynamodb: "DynamoDBClient", *, has_consent: bool
 ) -> None:
-    earlier(dynamodb, GHCR, KEYED, without_consent=() if is_agreed else (KEYED,))
+    earlier(dynamodb, GHCR, KEYED, without_consent=() if has_consent else (KEYED,))
     ghcr, keyed = (
         GrantRecord(
             granted=each, task_definition=str(WEB), granted_at=NOW + timedelta(hours=1), is_confirmed=is_confirmed
         )
-        for each, is_confirmed in ((GHCR, True), (KEYED, is_agreed))
+        for each, is_confirmed in ((GHCR, True), (KEYED, has_consent))
     )
     assert ledger.roles.item(ROLE) == RoleItem(grants=(keyed, ghcr))
     assert set(ledger.roles.granted(ROLE)) == {GHCR, KEYED}

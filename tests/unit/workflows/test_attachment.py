@@ -1,4 +1,4 @@
-"""A secret is attached to a container that names none: how the proof reaches the executor, and who has to agree."""
+"""A secret is attached to a container that names none: how the proof reaches the executor, and who has to consent."""
 
 import json
 from collections.abc import Callable

@@ -54,7 +54,7 @@ class Account:
     random: random.Random
     alerts: list[str] = field(default_factory=list)
 
-    def play(self, runs: list[Callable[[], None]]) -> None:
+    def interleave(self, runs: list[Callable[[], None]]) -> None:
         """Let the runs go on in a random order until all have ended."""
         live = [greenlet(run) for run in runs]
         while live:
@@ -104,13 +104,13 @@ def _taken(here: Harness) -> Iterator[str]:
 @pytest.mark.parametrize("seed", range(60))
 def test_each_change_of_an_incident_is_reported_once_and_none_is_lost(ledger: Ledger, seed: int) -> None:
     account = Account(ledger, random.Random(seed))
-    account.play([account.validating("f0", [True])])
+    account.interleave([account.validating("f0", [True])])
     if seed % 2:
         states = [("f0", [False]), ("f1", [True]), ("f0", [True, False])]
     else:
         choice = account.random.choice
         states = [(each, [choice((True, False)) for _ in range(choice((1, 2, 3)))]) for each in FAMILIES * 2]
-    account.play([account.validating(family, each) for family, each in states])
+    account.interleave([account.validating(family, each) for family, each in states])
     incidents = Harness(ledger, world(broken=False, families=FAMILIES)).incidents
     (incident,) = incidents.records()
     assert incident.is_open == bool(incidents.members(incident.id))

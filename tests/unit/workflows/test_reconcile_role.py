@@ -33,14 +33,14 @@ def wanted(one: Any) -> Need:
 
 
 WANTED = {GHCR.arn: wanted(GHCR)}
-NOT_AGREED = {GHCR.arn: Need(has_consent=False, why_not="no tag", grant=granted(GHCR)[0])}
+WITHOUT_CONSENT = {GHCR.arn: Need(has_consent=False, why_not="no tag", grant=granted(GHCR)[0])}
 
 
 WRITES_PER_HOUR = 3
 
 
 @dataclass
-class Stage:
+class Ports:
     """The ports of a reconciliation, in memory: ``calls`` are those that were made, in order.
 
     ``shown`` is what IAM shows of our policy, ``before`` a function to run before a call, by the call's name.
@@ -142,45 +142,45 @@ class Stage:
 
 @dataclass
 class Reports:
-    """The reports, and the looks that follow: both have a method ``written``."""
+    """The reports, and the validation requests that follow: both have a method ``written``."""
 
-    stage: Stage
+    ports: Ports
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self.stage, name)
+        return getattr(self.ports, name)
 
     def written(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
-        self.stage.reported(role, write, change)
+        self.ports.reported(role, write, change)
 
 
 @dataclass
 class FollowUps:
-    stage: Stage
+    ports: Ports
 
     def again(self, role: Arn, after: timedelta) -> None:
-        self.stage._call("again")
-        self.stage.outbox.append(("again", after))
+        self.ports._call("again")
+        self.ports.outbox.append(("again", after))
 
     def written(self, role: Arn, change: RolePolicyChange) -> None:
-        self.stage._call("look")
+        self.ports._call("follow up")
 
 
-def run(stage: Stage, *, write_id: str = "m-1", rules: RevocationRules | None = None) -> Reconciled:
+def run(ports: Ports, *, write_id: str = "m-1", rules: RevocationRules | None = None) -> Reconciled:
     """Reconcile once; the calls of earlier runs are forgotten."""
-    stage.calls.clear()
-    stage.outbox.clear()
-    ports: Any = stage
-    reports: Any = Reports(stage)
+    ports.calls.clear()
+    ports.outbox.clear()
+    any_ports: Any = ports
+    reports: Any = Reports(ports)
     reconciler = RoleReconciler(
-        roles=ports,
-        reader=ports,
-        iam=ports,
-        gate=ports,
+        roles=any_ports,
+        reader=any_ports,
+        iam=any_ports,
+        gate=any_ports,
         reports=reports,
-        follow_ups=FollowUps(stage),
+        follow_ups=FollowUps(ports),
         rules=rules or RevocationRules(),
         writes_per_hour=WRITES_PER_HOUR,
-        now=lambda: stage.time,
+        now=lambda: ports.time,
     )
     return reconciler.reconcile(ROLE, write_id=write_id, provenance=CAUSE)
 
@@ -192,43 +192,57 @@ def raising(error: Exception) -> Callable[[], None]:
     return fail
 
 
-def outcomes(stage: Stage) -> list[str]:
-    return [each.outcome for each in stage.stored.writes]
+def outcomes(ports: Ports) -> list[str]:
+    return [each.outcome for each in ports.stored.writes]
 
 
 # --- A write ---
 
-WRITES: dict[str, tuple[Stage, str, tuple[Granted, ...]]] = {
-    "an-addition": (Stage(), "put", granted(GHCR)),
+WRITES: dict[str, tuple[Ports, str, tuple[Granted, ...]]] = {
+    "an-addition": (Ports(), "put", granted(GHCR)),
     "a-revocation": (
-        Stage(needs=dict(NOT_AGREED), shown=granted(GHCR), stored=RoleItem(grants=recorded(GHCR, is_confirmed=False))),
+        Ports(
+            needs=dict(WITHOUT_CONSENT), shown=granted(GHCR), stored=RoleItem(grants=recorded(GHCR, is_confirmed=False))
+        ),
         "delete",
         (),
     ),
 }
 
 
-@pytest.mark.parametrize(("stage", "call", "after"), WRITES.values(), ids=WRITES)
+@pytest.mark.parametrize(("ports", "call", "after"), WRITES.values(), ids=WRITES)
 def test_a_write_is_planned_made_reported_and_closed_in_this_order(
-    stage: Stage, call: str, after: tuple[Granted, ...]
+    ports: Ports, call: str, after: tuple[Granted, ...]
 ) -> None:
-    result = run(replace(stage, calls=[], outbox=[]))
+    result = run(replace(ports, calls=[], outbox=[]))
     assert (result.written, result.is_settled) == (True, False)
-    stage = replace(stage, calls=[], outbox=[])
-    run(stage)
-    assert stage.calls == ["item", "read", "decided", "admit", "plan", "item", "admit", call, "report", "close", "look"]
-    (write,) = stage.stored.writes
+    ports = replace(ports, calls=[], outbox=[])
+    run(ports)
+    assert ports.calls == [
+        "item",
+        "read",
+        "decided",
+        "admit",
+        "plan",
+        "item",
+        "admit",
+        call,
+        "report",
+        "close",
+        "follow up",
+    ]
+    (write,) = ports.stored.writes
     assert (write.id, write.at, write.after, write.outcome) == ("m-1.0", NOW, after, "done")
     assert (write.provenance, write.policy) == (CAUSE, OWN_POLICY)
-    assert stage.stored.writes_this_hour(GHCR.arn, NOW) == 1
+    assert ports.stored.writes_this_hour(GHCR.arn, NOW) == 1
 
 
 def test_the_plan_says_what_the_write_is_for_and_why_it_revokes() -> None:
     records = recorded(HUB, is_confirmed=False)
     gone = Need(has_consent=False, why_not="no tag", grant=granted(HUB)[0])
-    stage = Stage(needs={**WANTED, HUB.arn: gone}, shown=granted(HUB), stored=RoleItem(grants=records))
-    run(stage)
-    (write,) = stage.stored.writes
+    ports = Ports(needs={**WANTED, HUB.arn: gone}, shown=granted(HUB), stored=RoleItem(grants=records))
+    run(ports)
+    (write,) = ports.stored.writes
     assert (write.before, write.after) == (granted(HUB), granted(GHCR))
     assert write.users == {str(GHCR.arn): WEB, str(HUB.arn): records[0].task_definition}
     assert write.reasons == {str(HUB.arn): "no tag"}
@@ -237,70 +251,70 @@ def test_the_plan_says_what_the_write_is_for_and_why_it_revokes() -> None:
 def test_a_write_leaves_records_of_what_it_granted_and_none_of_what_it_revoked() -> None:
     gone = Need(has_consent=False, why_not="no tag", grant=granted(HUB)[0])
     records = recorded(HUB, is_confirmed=False)
-    stage = Stage(needs={**WANTED, HUB.arn: gone}, shown=granted(HUB), stored=RoleItem(grants=records))
-    assert (run(stage).added, run(stage).is_settled) == (1, True)
-    assert stage.stored.grants == (GrantRecord(granted=granted(GHCR)[0], task_definition=WEB, granted_at=NOW),)
+    ports = Ports(needs={**WANTED, HUB.arn: gone}, shown=granted(HUB), stored=RoleItem(grants=records))
+    assert (run(ports).added, run(ports).is_settled) == (1, True)
+    assert ports.stored.grants == (GrantRecord(granted=granted(GHCR)[0], task_definition=WEB, granted_at=NOW),)
 
 
 def test_a_new_key_renews_no_record() -> None:
     (record,) = recorded(GHCR)
-    stage = Stage(needs={GHCR.arn: wanted(KEYED)}, shown=granted(GHCR), stored=RoleItem(grants=(record,)))
-    assert run(stage).written
-    assert stage.stored.grants == (replace(record, granted=granted(KEYED)[0]),)
-    assert stage.stored.writes_this_hour(GHCR.arn, NOW) == 1
+    ports = Ports(needs={GHCR.arn: wanted(KEYED)}, shown=granted(GHCR), stored=RoleItem(grants=(record,)))
+    assert run(ports).written
+    assert ports.stored.grants == (replace(record, granted=granted(KEYED)[0]),)
+    assert ports.stored.writes_this_hour(GHCR.arn, NOW) == 1
 
 
 def test_two_writes_of_one_message_have_ids_of_their_own() -> None:
-    stage = Stage()
-    run(stage)
-    stage.needs[HUB.arn] = wanted(HUB)
-    run(stage)
-    first, second = (each.id for each in stage.stored.writes)
+    ports = Ports()
+    run(ports)
+    ports.needs[HUB.arn] = wanted(HUB)
+    run(ports)
+    first, second = (each.id for each in ports.stored.writes)
     assert first != second
     assert second.startswith("m-1.")
 
 
 # --- No write ---
 
-NO_WRITE: dict[str, tuple[Stage, list[str], str]] = {
-    "nothing-is-wanted": (Stage(needs={}), ["item", "read", "decided"], NOTHING),
-    "it-is-granted": (Stage(shown=granted(GHCR)), ["item", "read", "decided"], NOTHING),
-    "there-is-no-such-role": (Stage(exists=False), ["item", "read"], "there is no such role"),
+NO_WRITE: dict[str, tuple[Ports, list[str], str]] = {
+    "nothing-is-wanted": (Ports(needs={}), ["item", "read", "decided"], NOTHING),
+    "it-is-granted": (Ports(shown=granted(GHCR)), ["item", "read", "decided"], NOTHING),
+    "there-is-no-such-role": (Ports(exists=False), ["item", "read"], "there is no such role"),
 }
 
 
-@pytest.mark.parametrize(("stage", "calls", "why"), NO_WRITE.values(), ids=NO_WRITE)
-def test_nothing_is_planned_if_nothing_is_to_be_written(stage: Stage, calls: list[str], why: str) -> None:
-    result = run(stage)
+@pytest.mark.parametrize(("ports", "calls", "why"), NO_WRITE.values(), ids=NO_WRITE)
+def test_nothing_is_planned_if_nothing_is_to_be_written(ports: Ports, calls: list[str], why: str) -> None:
+    result = run(ports)
     assert (result.written, result.is_settled, result.why) == (False, True, why)
-    assert (stage.calls, stage.stored) == (calls, RoleItem())
+    assert (ports.calls, ports.stored) == (calls, RoleItem())
 
 
 def test_a_runs_new_knowledge_is_noted_without_a_write() -> None:
     (record,) = recorded(GHCR, is_confirmed=False)
-    stage = Stage(shown=granted(GHCR), stored=RoleItem(grants=(record,)))
-    run(stage)
-    assert stage.calls[-1] == "note"
-    assert stage.stored == RoleItem(sequence=1, grants=(replace(record, is_confirmed=True),))
-    run(stage)
-    assert "note" not in stage.calls
+    ports = Ports(shown=granted(GHCR), stored=RoleItem(grants=(record,)))
+    run(ports)
+    assert ports.calls[-1] == "note"
+    assert ports.stored == RoleItem(sequence=1, grants=(replace(record, is_confirmed=True),))
+    run(ports)
+    assert "note" not in ports.calls
 
 
 @pytest.mark.parametrize("named", [True, False])
 def test_since_when_a_grant_is_unneeded_is_noted_and_forgotten(*, named: bool) -> None:
     (record,) = recorded(GHCR, unneeded_since=NOW - timedelta(days=1) if named else None)
     needs = {GHCR.arn: Need(is_named=named, grant=granted(GHCR)[0])}
-    stage = Stage(needs=needs, shown=granted(GHCR), stored=RoleItem(grants=(record,)))
-    assert not run(stage).written
+    ports = Ports(needs=needs, shown=granted(GHCR), stored=RoleItem(grants=(record,)))
+    assert not run(ports).written
     finding: Unneeded | None = None if named else "grant-unneeded"
     since = None if named else NOW
-    assert stage.stored.grants == (replace(record, unneeded_since=since, unneeded=finding),)
+    assert ports.stored.grants == (replace(record, unneeded_since=since, unneeded=finding),)
 
 
 def test_a_grant_for_containers_is_recorded_as_such() -> None:
-    stage = Stage(needs={GHCR.arn: replace(wanted(GHCR), is_for_containers=True), HUB.arn: wanted(HUB)})
-    assert run(stage).written
-    assert {each.granted.secret: each.is_for_containers for each in stage.stored.grants} == {
+    ports = Ports(needs={GHCR.arn: replace(wanted(GHCR), is_for_containers=True), HUB.arn: wanted(HUB)})
+    assert run(ports).written
+    assert {each.granted.secret: each.is_for_containers for each in ports.stored.grants} == {
         GHCR.arn: True,
         HUB.arn: False,
     }
@@ -310,42 +324,42 @@ def test_another_finding_begins_another_grace_period() -> None:
     since = NOW - timedelta(days=20)
     (record,) = recorded(GHCR, unneeded_since=since, unneeded="grant-without-consent")
     needs = {GHCR.arn: Need(is_named=False, grant=granted(GHCR)[0])}
-    stage = Stage(needs=needs, shown=granted(GHCR), stored=RoleItem(grants=(record,)))
-    assert not run(stage, rules=RevocationRules(unneeded=True)).written
-    assert stage.stored.grants == (replace(record, unneeded_since=NOW, unneeded="grant-unneeded"),)
+    ports = Ports(needs=needs, shown=granted(GHCR), stored=RoleItem(grants=(record,)))
+    assert not run(ports, rules=RevocationRules(unneeded=True)).written
+    assert ports.stored.grants == (replace(record, unneeded_since=NOW, unneeded="grant-unneeded"),)
 
 
 def test_the_last_of_many_writes_in_a_row_counts_whichever_of_them_iam_shows() -> None:
     """Eighty families of one role are eighty writes in a minute: IAM may show any of their versions."""
     many = [secret(f"registry/{number:02}") for number in range(12)]
-    stage = Stage()
+    ports = Ports()
     for number in range(1, 13):
-        stage.needs = {each.arn: wanted(each) for each in many[:number]}
-        stage.shown = ()
-        assert run(stage, write_id=f"m-{number}").written
-        assert set(stage.shown) == set(granted(*many[:number]))
-        stage.time += timedelta(seconds=5)
+        ports.needs = {each.arn: wanted(each) for each in many[:number]}
+        ports.shown = ()
+        assert run(ports, write_id=f"m-{number}").written
+        assert set(ports.shown) == set(granted(*many[:number]))
+        ports.time += timedelta(seconds=5)
 
 
 def test_the_knowledge_about_a_role_that_is_gone_is_dropped() -> None:
-    stage = Stage(exists=False, stored=RoleItem(grants=recorded(GHCR, granted_at=NOW - SHOWS_AFTER)))
-    assert not run(stage).written
-    assert stage.stored.grants == ()
+    ports = Ports(exists=False, stored=RoleItem(grants=recorded(GHCR, granted_at=NOW - SHOWS_AFTER)))
+    assert not run(ports).written
+    assert ports.stored.grants == ()
 
 
 def test_a_write_of_another_clock_keeps_nothing_from_being_written() -> None:
     ahead = a_write((), (), id="m-0", at=NOW + timedelta(days=400), outcome="planned")
-    stage = Stage(stored=RoleItem(writes=(ahead,)))
-    assert run(stage).written
+    ports = Ports(stored=RoleItem(writes=(ahead,)))
+    assert run(ports).written
 
 
 def test_a_record_of_what_iam_has_not_shown_for_five_minutes_is_dropped() -> None:
-    stage = Stage(needs={}, stored=RoleItem(grants=recorded(GHCR, granted_at=NOW - SHOWS_AFTER)))
+    ports = Ports(needs={}, stored=RoleItem(grants=recorded(GHCR, granted_at=NOW - SHOWS_AFTER)))
     kept = []
     for _ in range(2):
-        run(stage)
-        kept.append(len(stage.stored.grants))
-        stage.time += timedelta(seconds=1)
+        run(ports)
+        kept.append(len(ports.stored.grants))
+        ports.time += timedelta(seconds=1)
     assert kept == [1, 0]
 
 
@@ -354,11 +368,11 @@ def test_a_record_of_what_iam_has_not_shown_for_five_minutes_is_dropped() -> Non
 
 @pytest.mark.parametrize("minutes", [0, 4.99])
 def test_while_the_last_write_is_open_a_run_waits_and_asks_again(minutes: float) -> None:
-    stage = Stage(stored=RoleItem(writes=(a_write((), granted(HUB), outcome="planned"),)))
-    stage.time += timedelta(minutes=minutes)
-    result = run(stage)
+    ports = Ports(stored=RoleItem(writes=(a_write((), granted(HUB), outcome="planned"),)))
+    ports.time += timedelta(minutes=minutes)
+    result = run(ports)
     assert (result.written, result.is_settled, "not known yet" in result.why) == (False, False, True)
-    assert (stage.calls, stage.outbox) == (["item", "read", "again"], [("again", LOOK_AGAIN)])
+    assert (ports.calls, ports.outbox) == (["item", "read", "again"], [("again", LOOK_AGAIN)])
 
 
 @pytest.mark.parametrize(
@@ -366,39 +380,39 @@ def test_while_the_last_write_is_open_a_run_waits_and_asks_again(minutes: float)
 )
 def test_five_minutes_later_it_is_reported_under_its_id_and_closed(shown: tuple[Granted, ...], outcome: str) -> None:
     dead = a_write((), granted(HUB), outcome="planned", users={str(HUB.arn): WEB})
-    stage = Stage(needs={HUB.arn: Need()}, shown=shown, stored=RoleItem(writes=(dead,)))
-    stage.time += SHOWS_AFTER
-    assert not run(stage).written
-    assert stage.outbox == [("left open", ("m-0.0", outcome))]
-    assert stage.calls == ["item", "read", "left open", "decided", "close"]
-    assert outcomes(stage) == [outcome]
-    kept = [(each.granted, each.task_definition, each.granted_at) for each in stage.stored.grants]
+    ports = Ports(needs={HUB.arn: Need()}, shown=shown, stored=RoleItem(writes=(dead,)))
+    ports.time += SHOWS_AFTER
+    assert not run(ports).written
+    assert ports.outbox == [("left open", ("m-0.0", outcome))]
+    assert ports.calls == ["item", "read", "left open", "decided", "close"]
+    assert outcomes(ports) == [outcome]
+    kept = [(each.granted, each.task_definition, each.granted_at) for each in ports.stored.grants]
     assert kept == [(granted(HUB)[0], WEB, NOW)] * (outcome == "done")
 
 
 def test_the_next_run_closes_the_dead_one_and_writes() -> None:
     dead = a_write((), granted(HUB), outcome="planned")
-    stage = Stage(stored=RoleItem(writes=(dead,)))
-    stage.time += SHOWS_AFTER
-    assert run(stage).written
-    assert outcomes(stage) == ["lost", "done"]
+    ports = Ports(stored=RoleItem(writes=(dead,)))
+    ports.time += SHOWS_AFTER
+    assert run(ports).written
+    assert outcomes(ports) == ["lost", "done"]
 
 
 def test_a_grant_that_an_earlier_write_left_without_a_record_is_adopted_and_reported() -> None:
     """Two runs died: the second one's plan shows the first one's grant as present."""
     dead = a_write(granted(HUB), granted(GHCR, HUB), outcome="planned", users={str(HUB.arn): WEB})
-    stage = Stage(shown=granted(GHCR, HUB), stored=RoleItem(writes=(dead,)))
-    stage.time += SHOWS_AFTER
-    run(stage)
-    (kind, records), *_ = [each for each in stage.outbox if each[0] == "adopted"]
+    ports = Ports(shown=granted(GHCR, HUB), stored=RoleItem(writes=(dead,)))
+    ports.time += SHOWS_AFTER
+    run(ports)
+    (kind, records), *_ = [each for each in ports.outbox if each[0] == "adopted"]
     assert (kind, [each.granted for each in records]) == ("adopted", list(granted(HUB)))
-    assert {each.granted for each in stage.stored.grants} == set(granted(GHCR, HUB))
+    assert {each.granted for each in ports.stored.grants} == set(granted(GHCR, HUB))
 
 
-def died(stage: Stage, call: str) -> None:
-    stage.before[call] = raising(Crash(call))
+def died(ports: Ports, call: str) -> None:
+    ports.before[call] = raising(Crash(call))
     with pytest.raises(Crash):
-        run(stage)
+        run(ports)
 
 
 DEATHS: dict[str, tuple[list[str], int, bool]] = {
@@ -407,7 +421,7 @@ DEATHS: dict[str, tuple[list[str], int, bool]] = {
     "put": (["planned"], 1, True),
     "report": (["planned"], 1, False),
     "close": (["planned"], 1, False),
-    "look": (["done"], 0, False),
+    "follow up": (["done"], 0, False),
 }
 
 
@@ -416,80 +430,80 @@ def test_a_run_may_die_before_any_call_and_the_next_ones_make_it_good(
     call: str, expected: tuple[list[str], int, bool]
 ) -> None:
     left, reports, writes = expected
-    stage = Stage()
-    died(stage, call)
-    assert outcomes(stage) == left
+    ports = Ports()
+    died(ports, call)
+    assert outcomes(ports) == left
     if left == ["planned"]:
-        assert "not known yet" in run(stage).why
-        stage.time += SHOWS_AFTER
-    assert run(stage, write_id="m-2").written is writes
-    assert [name for name, _ in stage.outbox].count("left open") == reports
-    assert "planned" not in outcomes(stage)
-    assert [each.granted for each in stage.stored.grants] == list(granted(GHCR))
-    assert stage.shown == granted(GHCR)
-    assert stage.stored.writes_this_hour(GHCR.arn, stage.time) == reports + writes + (call == "look")
+        assert "not known yet" in run(ports).why
+        ports.time += SHOWS_AFTER
+    assert run(ports, write_id="m-2").written is writes
+    assert [name for name, _ in ports.outbox].count("left open") == reports
+    assert "planned" not in outcomes(ports)
+    assert [each.granted for each in ports.stored.grants] == list(granted(GHCR))
+    assert ports.shown == granted(GHCR)
+    assert ports.stored.writes_this_hour(GHCR.arn, ports.time) == reports + writes + (call == "follow up")
 
 
 # --- Conflicts ---
 
 
 def test_a_plan_that_another_run_has_overtaken_is_not_made_and_is_tried_again() -> None:
-    stage = Stage()
-    stage.before["plan"] = stage.touch
-    result = run(stage)
+    ports = Ports()
+    ports.before["plan"] = ports.touch
+    result = run(ports)
     assert (result.written, result.is_settled, "another run" in result.why) == (False, False, True)
-    assert (stage.shown, outcomes(stage), stage.outbox) == ((), [], [("again", LOOK_AGAIN)])
-    assert run(stage).written
+    assert (ports.shown, outcomes(ports), ports.outbox) == ((), [], [("again", LOOK_AGAIN)])
+    assert run(ports).written
 
 
 def test_a_note_that_another_run_has_overtaken_is_tried_again() -> None:
-    stage = Stage(shown=granted(GHCR), stored=RoleItem(grants=recorded(GHCR, is_confirmed=False)))
-    stage.before["note"] = stage.touch
-    run(stage)
-    assert ("again", LOOK_AGAIN) in stage.outbox
-    assert not stage.stored.grants[0].is_confirmed
+    ports = Ports(shown=granted(GHCR), stored=RoleItem(grants=recorded(GHCR, is_confirmed=False)))
+    ports.before["note"] = ports.touch
+    run(ports)
+    assert ("again", LOOK_AGAIN) in ports.outbox
+    assert not ports.stored.grants[0].is_confirmed
 
 
 def test_a_hold_that_is_set_while_a_write_is_made_stays_when_it_is_closed() -> None:
-    stage = Stage()
-    stage.before["close"] = lambda: stage.touch(hold=STOP)
-    assert run(stage).written
-    assert (stage.stored.hold, outcomes(stage)) == (STOP, ["done"])
-    assert stage.calls.count("close") == 2
+    ports = Ports()
+    ports.before["close"] = lambda: ports.touch(hold=STOP)
+    assert run(ports).written
+    assert (ports.stored.hold, outcomes(ports)) == (STOP, ["done"])
+    assert ports.calls.count("close") == 2
 
 
 def test_an_outcome_that_cannot_be_recorded_sends_the_message_back() -> None:
-    stage = Stage()
+    ports = Ports()
 
     def again() -> None:
-        stage.touch()
-        stage.before["close"] = again
+        ports.touch()
+        ports.before["close"] = again
 
-    stage.before["close"] = again
+    ports.before["close"] = again
     with pytest.raises(NotNow, match="could not be recorded"):
-        run(stage)
-    assert outcomes(stage) == ["planned"]
-    assert "look" not in stage.calls
+        run(ports)
+    assert outcomes(ports) == ["planned"]
+    assert "follow up" not in ports.calls
 
 
 # --- What keeps it from writing ---
 
 
 def test_a_hold_keeps_it_from_planning() -> None:
-    stage = Stage(stored=RoleItem(hold=STOP))
-    result = run(stage)
+    ports = Ports(stored=RoleItem(hold=STOP))
+    result = run(ports)
     assert (result.written, result.is_settled, result.why) == (False, False, str(HELD))
-    assert (stage.outbox, outcomes(stage), stage.shown) == ([("not written", HELD)], [], ())
+    assert (ports.outbox, outcomes(ports), ports.shown) == ([("not written", HELD)], [], ())
 
 
 def test_a_hold_does_not_keep_it_from_noting_what_it_has_learned() -> None:
-    stage = Stage(
+    ports = Ports(
         needs={**WANTED, HUB.arn: Need(is_named=True, grant=granted(HUB)[0])},
         shown=granted(HUB),
         stored=RoleItem(hold=STOP, grants=recorded(HUB, is_confirmed=False)),
     )
-    run(stage)
-    assert [each.is_confirmed for each in stage.stored.grants] == [True]
+    run(ports)
+    assert [each.is_confirmed for each in ports.stored.grants] == [True]
 
 
 BETWEEN: dict[str, tuple[Exception, type[Exception] | None]] = {
@@ -502,65 +516,65 @@ BETWEEN: dict[str, tuple[Exception, type[Exception] | None]] = {
 def test_a_stop_between_the_plan_and_the_write_closes_the_plan_as_refused(
     error: NotWritten, raised: type[Exception] | None
 ) -> None:
-    stage = Stage()
+    ports = Ports()
 
     def plan() -> None:
-        stage.before["admit"] = raising(error)
+        ports.before["admit"] = raising(error)
 
-    stage.before["plan"] = plan
+    ports.before["plan"] = plan
     if raised is None:
-        assert run(stage).why == str(error)
+        assert run(ports).why == str(error)
     else:
         with pytest.raises(raised):
-            run(stage)
-    assert (outcomes(stage), stage.shown, stage.stored.grants) == (["refused"], (), ())
-    assert stage.outbox == [("not written", error)]
-    assert run(stage).written  # at once: it is known that nothing was written
+            run(ports)
+    assert (outcomes(ports), ports.shown, ports.stored.grants) == (["refused"], (), ())
+    assert ports.outbox == [("not written", error)]
+    assert run(ports).written  # at once: it is known that nothing was written
 
 
 def test_a_hold_between_the_plan_and_the_write_closes_the_plan_as_refused() -> None:
-    stage = Stage()
-    stage.before["item"] = lambda: stage.before.update(item=lambda: stage.touch(hold=STOP))
-    assert run(stage).why == str(HELD)
-    assert (outcomes(stage), stage.stored.hold, stage.shown) == (["refused"], STOP, ())
+    ports = Ports()
+    ports.before["item"] = lambda: ports.before.update(item=lambda: ports.touch(hold=STOP))
+    assert run(ports).why == str(HELD)
+    assert (outcomes(ports), ports.stored.hold, ports.shown) == (["refused"], STOP, ())
 
 
 def test_a_write_that_iam_refuses_is_closed_before_it_is_reported() -> None:
-    stage = Stage()
-    stage.before["put"] = raising(DENIED)
-    result = run(stage)
+    ports = Ports()
+    ports.before["put"] = raising(DENIED)
+    result = run(ports)
     assert (result.written, result.is_settled, result.why) == (False, False, str(DENIED))
-    assert stage.calls[-3:] == ["put", "close", "not written"]
-    assert (outcomes(stage), stage.stored.grants, stage.outbox) == (["refused"], (), [("not written", DENIED)])
+    assert ports.calls[-3:] == ["put", "close", "not written"]
+    assert (outcomes(ports), ports.stored.grants, ports.outbox) == (["refused"], (), [("not written", DENIED)])
 
 
 def test_the_record_of_a_grant_whose_revocation_iam_refuses_stays() -> None:
     records = recorded(GHCR, is_confirmed=False)
-    stage = Stage(needs=dict(NOT_AGREED), shown=granted(GHCR), stored=RoleItem(grants=records))
-    stage.before["delete"] = raising(DENIED)
-    run(stage)
-    assert (outcomes(stage), stage.stored.grants) == (["refused"], records)
+    ports = Ports(needs=dict(WITHOUT_CONSENT), shown=granted(GHCR), stored=RoleItem(grants=records))
+    ports.before["delete"] = raising(DENIED)
+    run(ports)
+    assert (outcomes(ports), ports.stored.grants) == (["refused"], records)
 
 
 def test_a_write_without_an_answer_stays_open_and_the_message_comes_back() -> None:
-    stage = Stage()
-    stage.before["put"] = raising(NotNow("IAM answered with 500"))
+    ports = Ports()
+    ports.before["put"] = raising(NotNow("IAM answered with 500"))
     with pytest.raises(NotNow):
-        run(stage)
-    assert (outcomes(stage), stage.outbox) == (["planned"], [])
+        run(ports)
+    assert (outcomes(ports), ports.outbox) == (["planned"], [])
 
 
 def test_a_run_that_took_too_long_writes_nothing_and_says_so() -> None:
-    stage = Stage()
+    ports = Ports()
 
     def dawdle() -> None:
-        stage.time += RUN_MAX + timedelta(seconds=1)
+        ports.time += RUN_MAX + timedelta(seconds=1)
 
-    stage.before["plan"] = dawdle
+    ports.before["plan"] = dawdle
     with pytest.raises(NotNow, match="took too long"):
-        run(stage)
-    assert (outcomes(stage), stage.shown) == (["lost"], ())
-    assert run(stage).written
+        run(ports)
+    assert (outcomes(ports), ports.shown) == (["lost"], ())
+    assert run(ports).written
 
 
 # --- The breaker ---
@@ -575,38 +589,38 @@ def counted(one: Arn) -> RoleItem:
 
 
 def test_an_open_breaker_holds_back_the_addition_that_it_is_for() -> None:
-    stage = Stage(needs={**WANTED, HUB.arn: wanted(HUB)}, stored=counted(HUB.arn))
-    assert run(stage).added == 1
-    assert stage.shown == granted(GHCR)
-    assert ("breaker open", (HUB.arn,)) in stage.outbox
+    ports = Ports(needs={**WANTED, HUB.arn: wanted(HUB)}, stored=counted(HUB.arn))
+    assert run(ports).added == 1
+    assert ports.shown == granted(GHCR)
+    assert ("breaker open", (HUB.arn,)) in ports.outbox
 
 
 def test_an_open_breaker_for_all_leaves_nothing_to_write_and_nothing_settled() -> None:
-    stage = Stage(stored=counted(GHCR.arn))
-    result = run(stage)
+    ports = Ports(stored=counted(GHCR.arn))
+    result = run(ports)
     assert (result.written, result.is_settled) == (False, False)
-    assert stage.outbox == [("breaker open", (GHCR.arn,))]
-    assert "plan" not in stage.calls
+    assert ports.outbox == [("breaker open", (GHCR.arn,))]
+    assert "plan" not in ports.calls
 
 
 def test_an_open_breaker_holds_back_a_new_key() -> None:
-    stage = Stage(
+    ports = Ports(
         needs={GHCR.arn: wanted(KEYED)},
         shown=granted(GHCR),
         stored=replace(counted(GHCR.arn), grants=recorded(GHCR)),
     )
-    assert not run(stage).written
-    assert stage.shown == granted(GHCR)
+    assert not run(ports).written
+    assert ports.shown == granted(GHCR)
 
 
 def test_an_open_breaker_holds_back_no_revocation() -> None:
-    stage = Stage(
-        needs=dict(NOT_AGREED),
+    ports = Ports(
+        needs=dict(WITHOUT_CONSENT),
         shown=granted(GHCR),
         stored=replace(counted(GHCR.arn), grants=recorded(GHCR, is_confirmed=False)),
     )
-    assert run(stage).revoked == 1
-    assert stage.stored.writes_this_hour(GHCR.arn, NOW) == WRITES_PER_HOUR + 1
+    assert run(ports).revoked == 1
+    assert ports.stored.writes_this_hour(GHCR.arn, NOW) == WRITES_PER_HOUR + 1
 
 
 def test_the_breaker_counts_the_write_of_a_run_that_died_at_once() -> None:
@@ -615,15 +629,15 @@ def test_the_breaker_counts_the_write_of_a_run_that_died_at_once() -> None:
     almost = RoleItem(sequence=5, writes=(died,))
     for _ in range(WRITES_PER_HOUR - 1):
         almost = almost.with_writes((GHCR.arn,), NOW)
-    stage = Stage(stored=almost)  # IAM does not show the write: it was lost, or undone
-    assert not run(stage).written
-    assert stage.stored.writes_this_hour(GHCR.arn, NOW) == WRITES_PER_HOUR
+    ports = Ports(stored=almost)  # IAM does not show the write: it was lost, or undone
+    assert not run(ports).written
+    assert ports.stored.writes_this_hour(GHCR.arn, NOW) == WRITES_PER_HOUR
 
 
 def test_a_breaker_closes_with_the_hour() -> None:
-    stage = Stage(stored=counted(GHCR.arn), time=NOW + timedelta(hours=1))
-    assert run(stage).added == 1
-    assert stage.stored.counts == {str(GHCR.arn): 1}
+    ports = Ports(stored=counted(GHCR.arn), time=NOW + timedelta(hours=1))
+    assert run(ports).added == 1
+    assert ports.stored.counts == {str(GHCR.arn): 1}
 
 
 # --- All dependents ---
@@ -635,10 +649,10 @@ UNNEEDED = {GHCR.arn: Need(is_named=False, grant=granted(GHCR)[0])}
 @pytest.mark.parametrize("complete", [True, False], ids=["all-were-read", "not-all-could-be-read"])
 def test_a_grant_that_is_due_is_revoked_if_all_dependents_were_read(*, complete: bool) -> None:
     records = recorded(GHCR, unneeded_since=NOW - AGED)
-    stage = Stage(needs=dict(UNNEEDED), shown=granted(GHCR), stored=RoleItem(grants=records), complete=complete)
-    assert run(stage, rules=RevocationRules(unneeded=True)).revoked == complete
-    assert stage.calls[:3] == ["item", "read", "read all"]
-    assert stage.shown == (() if complete else granted(GHCR))
+    ports = Ports(needs=dict(UNNEEDED), shown=granted(GHCR), stored=RoleItem(grants=records), complete=complete)
+    assert run(ports, rules=RevocationRules(unneeded=True)).revoked == complete
+    assert ports.calls[:3] == ["item", "read", "read all"]
+    assert ports.shown == (() if complete else granted(GHCR))
 
 
 @pytest.mark.parametrize(
@@ -648,6 +662,6 @@ def test_a_grant_that_is_due_is_revoked_if_all_dependents_were_read(*, complete:
 )
 def test_dependents_are_read_only_for_what_is_due(rules: RevocationRules, since: datetime) -> None:
     records = recorded(GHCR, unneeded_since=since)
-    stage = Stage(needs=dict(UNNEEDED), shown=granted(GHCR), stored=RoleItem(grants=records), complete=True)
-    assert not run(stage, rules=rules).written
-    assert "read all" not in stage.calls
+    ports = Ports(needs=dict(UNNEEDED), shown=granted(GHCR), stored=RoleItem(grants=records), complete=True)
+    assert not run(ports, rules=rules).written
+    assert "read all" not in ports.calls

@@ -1,4 +1,4 @@
-"""The reports of a role's reconciliation, the exact requests to IAM, the gate, and the looks that follow."""
+"""The reports of a reconciliation, the exact requests to IAM, the gate, and the validation requests that follow."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -342,10 +342,10 @@ def test_an_error_of_iam_propagates(writes: Writes, code: str, raised: type[Exce
         RolePolicies(iam=writes.iam).put(ROLE, OWN_POLICY, STATE, granted(GHCR))
 
 
-# --- The looks that follow ---
+# --- The validation requests that follow ---
 
 
-def looks(here: Harness) -> list[tuple[str, int]]:
+def follow_ups(here: Harness) -> list[tuple[str, int]]:
     """Whose validation or review is asked for, and after how many seconds."""
     bodies = (json.loads(each["MessageBody"]) for each in here.sent.messages)
     subjects = (each.get("task_definition") or each["role"] for each in bodies)
@@ -377,11 +377,11 @@ def test_after_a_write_those_it_was_for_are_validated_and_the_role_is_reconciled
     harness: Harness, change: RolePolicyChange, request_: Any, expected: list[tuple[str, int]]
 ) -> None:
     RoleFollowUps(executor=harness.executor(), request=request_).written(ROLE, change)
-    assert looks(harness) == expected
+    assert follow_ups(harness) == expected
 
 
 @pytest.mark.parametrize("request_", [ASKED_FOR, REVIEW], ids=["a-validation", "a-review"])
 def test_the_same_question_is_asked_again(harness: Harness, request_: Any) -> None:
     RoleFollowUps(executor=harness.executor(), request=request_).again(ROLE, LAST_LOOK)
-    assert looks(harness) == [(str(request_.subject), int(LAST_LOOK.total_seconds()))]
+    assert follow_ups(harness) == [(str(request_.subject), int(LAST_LOOK.total_seconds()))]
     assert json.loads(harness.sent.messages[0]["MessageBody"])["cause"] == request_.provenance.to_dict()

@@ -23,7 +23,7 @@ from tests.unit.workflows.granted_role import keep, recorded
 SCHEDULED = json.dumps({"detail-type": "Scheduled Event", "source": "aws.events", "id": "e-1", "detail": {}})
 
 
-class Act:
+class SweepHarness:
     """A sweeper whose questions to ECS are exactly those that are expected."""
 
     def __init__(self, harness: Harness, stubber: Stubber, client: Any) -> None:
@@ -115,276 +115,276 @@ class Act:
 
 
 @pytest.fixture
-def act(ledger: Ledger) -> Iterator[Act]:
+def here(ledger: Ledger) -> Iterator[SweepHarness]:
     client = boto3.client("ecs", region_name=REGION)
     with Stubber(client) as stubber:
-        yield Act(Harness(ledger, World()), stubber, client)
+        yield SweepHarness(Harness(ledger, World()), stubber, client)
         stubber.assert_no_pending_responses()
 
 
-def test_revisions_started_by_schedules_and_callers_are_requested_like_those_of_services(act: Act) -> None:
-    act.schedules = tuple(
+def test_revisions_started_by_schedules_and_callers_are_requested_like_those_of_services(here: SweepHarness) -> None:
+    here.schedules = tuple(
         ScheduleUse(kind="rule", name=f"nightly-{number}", within="1", task_definition=revision_arn("web", number))
         for number in (3, 4)
     )
-    act.harness.starts.keep_alone(revision_arn("web", 5), ran=False)
-    act.sweep("web")
-    assert act.asked() == [str(revision_arn("web", number)) for number in (3, 4, 5, 7)]
-    assert act.harness.starts.schedules() == act.schedules
+    here.harness.starts.keep_alone(revision_arn("web", 5), ran=False)
+    here.sweep("web")
+    assert here.asked() == [str(revision_arn("web", number)) for number in (3, 4, 5, 7)]
+    assert here.harness.starts.schedules() == here.schedules
 
 
-def test_schedules_that_could_not_be_read_keep_nothing_else_from_being_asked_for(act: Act) -> None:
-    act.schedules = Unreadable(permission="scheduler:ListSchedules", resource="*", reason="denied")
-    act.sweep("web")
-    assert act.asked() == [str(revision_arn("web"))]
-    assert isinstance(act.harness.starts.schedules(), Unreadable)
+def test_schedules_that_could_not_be_read_keep_nothing_else_from_being_asked_for(here: SweepHarness) -> None:
+    here.schedules = Unreadable(permission="scheduler:ListSchedules", resource="*", reason="denied")
+    here.sweep("web")
+    assert here.asked() == [str(revision_arn("web"))]
+    assert isinstance(here.harness.starts.schedules(), Unreadable)
 
 
-def test_a_sweep_asks_for_the_newest_of_each_family_and_for_all_that_runs(act: Act) -> None:
-    act.expect_families("api", "web")
-    act.expect_newest("api")
-    act.expect_newest("web", 9)
-    act.expect_use(
+def test_a_sweep_asks_for_the_newest_of_each_family_and_for_all_that_runs(here: SweepHarness) -> None:
+    here.expect_families("api", "web")
+    here.expect_newest("api")
+    here.expect_newest("web", 9)
+    here.expect_use(
         services=(str(revision_arn("web", 3)),), tasks=(str(revision_arn("job", 1)), str(revision_arn("api")))
     )
-    result = act.step(SCHEDULED)
-    assert act.asked() == [
+    result = here.step(SCHEDULED)
+    assert here.asked() == [
         str(revision_arn("api")),
         str(revision_arn("job", 1)),
         str(revision_arn("web", 3)),
         str(revision_arn("web", 9)),
     ]
     assert (result.asked, result.done, result.sweep) == (4, True, "e-1")
-    assert act.harness.definition_store.sweep_state() == {"sweep": "e-1", "ended_at": NOW.isoformat()}
-    assert act.harness.sent.bodies("sweeps") == [{"sweep": "e-1", "check": 0}]
+    assert here.harness.definition_store.sweep_state() == {"sweep": "e-1", "ended_at": NOW.isoformat()}
+    assert here.harness.sent.bodies("sweeps") == [{"sweep": "e-1", "check": 0}]
 
 
-def test_a_page_asks_for_the_next_one(act: Act) -> None:
-    act.expect_families("api", following="more")
-    act.expect_newest("api")
-    act.expect_use()
-    assert not act.step(SCHEDULED).done
-    assert act.harness.sent.bodies("sweeps") == [{"sweep": "e-1", "token": "more"}]
-    assert act.harness.definition_store.sweep_state() is None
+def test_a_page_asks_for_the_next_one(here: SweepHarness) -> None:
+    here.expect_families("api", following="more")
+    here.expect_newest("api")
+    here.expect_use()
+    assert not here.step(SCHEDULED).done
+    assert here.harness.sent.bodies("sweeps") == [{"sweep": "e-1", "token": "more"}]
+    assert here.harness.definition_store.sweep_state() is None
 
-    act.expect_families("web", token="more")
-    act.expect_newest("web")
-    last = act.step(json.dumps({"sweep": "e-1", "token": "more"}))
+    here.expect_families("web", token="more")
+    here.expect_newest("web")
+    last = here.step(json.dumps({"sweep": "e-1", "token": "more"}))
     assert (last.done, last.sweep) == (True, "e-1")
-    assert act.asked() == [str(revision_arn("api")), str(revision_arn("web"))]
+    assert here.asked() == [str(revision_arn("api")), str(revision_arn("web"))]
 
 
-def test_a_sweep_that_was_asked_for_by_another_function_begins_at_the_beginning(act: Act) -> None:
-    act.expect_families()
-    act.expect_use(services=(str(revision_arn()),))
-    assert act.step(json.dumps({"sweep": "abc", "token": None})).asked == 1
+def test_a_sweep_that_was_asked_for_by_another_function_begins_at_the_beginning(here: SweepHarness) -> None:
+    here.expect_families()
+    here.expect_use(services=(str(revision_arn()),))
+    assert here.step(json.dumps({"sweep": "abc", "token": None})).asked == 1
 
 
-def test_a_family_that_is_gone_meanwhile_is_passed_over(act: Act) -> None:
-    act.expect_families("gone", "web")
-    act.stubber.add_client_error("describe_task_definition", "ClientException")
-    act.expect_newest("web")
-    act.expect_use()
-    assert act.step(SCHEDULED).asked == 1
+def test_a_family_that_is_gone_meanwhile_is_passed_over(here: SweepHarness) -> None:
+    here.expect_families("gone", "web")
+    here.stubber.add_client_error("describe_task_definition", "ClientException")
+    here.expect_newest("web")
+    here.expect_use()
+    assert here.step(SCHEDULED).asked == 1
 
 
-def test_a_family_that_cannot_be_read_is_not_passed_over_in_silence(act: Act) -> None:
-    act.expect_families("web")
-    act.stubber.add_client_error("describe_task_definition", "AccessDeniedException")
+def test_a_family_that_cannot_be_read_is_not_passed_over_in_silence(here: SweepHarness) -> None:
+    here.expect_families("web")
+    here.stubber.add_client_error("describe_task_definition", "AccessDeniedException")
     with pytest.raises(NotNow, match="ecs:DescribeTaskDefinition"):
-        act.step(SCHEDULED)
-    assert act.harness.definition_store.sweep_state() is None
+        here.step(SCHEDULED)
+    assert here.harness.definition_store.sweep_state() is None
 
 
-def test_a_service_of_another_controller_may_name_no_revision(act: Act) -> None:
-    act.expect_families()
-    act.expect_use(services=("",))
-    assert act.step(SCHEDULED).asked == 0
+def test_a_service_of_another_controller_may_name_no_revision(here: SweepHarness) -> None:
+    here.expect_families()
+    here.expect_use(services=("",))
+    assert here.step(SCHEDULED).asked == 0
 
 
 # --- What no page lists any more ---------------------------------------------------------------------------------
 
 
-def test_a_known_revision_that_is_not_listed_is_requested_as_such(act: Act) -> None:
-    act.harness.ledger.entries.keep_references(revision_arn("gone"), Entry(), frozenset())
-    act.harness.ledger.entries.keep_references(revision_arn("web"), Entry(), frozenset())
-    assert act.sweep("web").asked == 2
-    asked = {each["task_definition"]: each["cause"]["kind"] for each in act.harness.sent.bodies("validations")}
+def test_a_known_revision_that_is_not_listed_is_requested_as_such(here: SweepHarness) -> None:
+    here.harness.ledger.entries.keep_references(revision_arn("gone"), Entry(), frozenset())
+    here.harness.ledger.entries.keep_references(revision_arn("web"), Entry(), frozenset())
+    assert here.sweep("web").asked == 2
+    asked = {each["task_definition"]: each["cause"]["kind"] for each in here.harness.sent.bodies("validations")}
     assert asked == {str(revision_arn("web")): LISTED, str(revision_arn("gone")): UNLISTED}
 
 
-def test_it_is_asked_for_after_the_last_page_only(act: Act) -> None:
-    act.harness.ledger.entries.keep_references(revision_arn("web"), Entry(), frozenset())
-    act.expect_families("api", following="more")
-    act.expect_newest("api")
-    act.expect_use()
-    act.step(SCHEDULED)
-    assert act.asked() == [str(revision_arn("api"))]
-    act.expect_families("web", token="more")
-    act.expect_newest("web")
-    act.step(json.dumps({"sweep": "e-1", "token": "more"}))
-    assert {each["cause"]["kind"] for each in act.harness.sent.bodies("validations")} == {LISTED}
+def test_it_is_asked_for_after_the_last_page_only(here: SweepHarness) -> None:
+    here.harness.ledger.entries.keep_references(revision_arn("web"), Entry(), frozenset())
+    here.expect_families("api", following="more")
+    here.expect_newest("api")
+    here.expect_use()
+    here.step(SCHEDULED)
+    assert here.asked() == [str(revision_arn("api"))]
+    here.expect_families("web", token="more")
+    here.expect_newest("web")
+    here.step(json.dumps({"sweep": "e-1", "token": "more"}))
+    assert {each["cause"]["kind"] for each in here.harness.sent.bodies("validations")} == {LISTED}
 
 
-def test_a_revision_that_became_known_since_is_requested_by_the_next_check(act: Act) -> None:
-    act.sweep("web")
-    act.answer("web")
-    act.harness.ledger.entries.keep_references(revision_arn("late"), Entry(), frozenset())
-    swept = act.check()
-    assert (swept.asked, act.complete()) == (1, None)
-    act.answer("late")
-    act.check(1)
-    assert act.complete() == "e-1"
+def test_a_revision_that_became_known_since_is_requested_by_the_next_check(here: SweepHarness) -> None:
+    here.sweep("web")
+    here.answer("web")
+    here.harness.ledger.entries.keep_references(revision_arn("late"), Entry(), frozenset())
+    swept = here.check()
+    assert (swept.asked, here.complete()) == (1, None)
+    here.answer("late")
+    here.check(1)
+    assert here.complete() == "e-1"
 
 
 # --- Completeness ------------------------------------------------------------------------------------------------
 
 
-def test_a_sweep_is_complete_once_everything_is_answered(act: Act) -> None:
-    act.sweep("api", "web")
-    act.answer("api")
-    waiting = act.check()
+def test_a_sweep_is_complete_once_everything_is_answered(here: SweepHarness) -> None:
+    here.sweep("api", "web")
+    here.answer("api")
+    waiting = here.check()
     assert waiting.measures == {"SweepAsked": 2, "SweepAnswered": 1, "SweepUncertain": 0}
     assert waiting.progress is not None
     assert waiting.progress.missing == (str(revision_arn("web")),)
-    assert act.complete() is None
-    act.answer("web")
+    assert here.complete() is None
+    here.answer("web")
     ended = {"SweepAsked": 2, "SweepAnswered": 2, "SweepUncertain": 0, "SecretsPerRoleMax": 0}
-    assert act.check(1).measures == ended
-    assert act.complete() == "e-1"
+    assert here.check(1).measures == ended
+    assert here.complete() == "e-1"
 
 
 @pytest.mark.parametrize("certain", [True, False], ids=["complete", "incomplete"])
-def test_each_sweep_ends_in_how_many_secrets_the_role_with_the_most_has(act: Act, certain: bool) -> None:
-    ledger = act.harness.ledger
+def test_each_sweep_ends_in_how_many_secrets_the_role_with_the_most_has(here: SweepHarness, certain: bool) -> None:
+    ledger = here.harness.ledger
     for name, many in (("collector", 3), ("web-execution", 1), ("rolled-back", 0)):
         keep(ledger, *recorded(*(secret(f"registry/{name}-{number}") for number in range(many))), to=role_arn(name))
-    act.sweep("web")
-    assert "SecretsPerRoleMax" not in act.check().measures
-    act.answer("web", certain=certain)
-    assert act.check(1).measures["SecretsPerRoleMax"] == 3
+    here.sweep("web")
+    assert "SecretsPerRoleMax" not in here.check().measures
+    here.answer("web", certain=certain)
+    assert here.check(1).measures["SecretsPerRoleMax"] == 3
 
 
-def test_the_checks_come_ever_later_and_end(act: Act) -> None:
-    act.sweep("web")
+def test_the_checks_come_ever_later_and_end(here: SweepHarness) -> None:
+    here.sweep("web")
     for number in range(len(WAITS_S)):
-        act.check(number)
-    assert [each.get("DelaySeconds") for each in act.harness.sent.messages if each["QueueUrl"] == "sweeps"] == [
+        here.check(number)
+    assert [each.get("DelaySeconds") for each in here.harness.sent.messages if each["QueueUrl"] == "sweeps"] == [
         *WAITS_S
     ]
-    sweep = act.harness.definition_store.sweep()
+    sweep = here.harness.definition_store.sweep()
     assert sweep is not None
     assert sweep.end == "incomplete"
-    act.answer("web")  # too late
-    act.check(0)
-    assert act.complete() is None
+    here.answer("web")  # too late
+    here.check(0)
+    assert here.complete() is None
 
 
-def test_a_question_that_was_asked_in_vain_leaves_the_sweep_incomplete(act: Act) -> None:
-    act.sweep("api", "web")
-    act.answer("api")
-    act.answer("web", certain=False)
-    swept = act.check()
+def test_a_question_that_was_asked_in_vain_leaves_the_sweep_incomplete(here: SweepHarness) -> None:
+    here.sweep("api", "web")
+    here.answer("api")
+    here.answer("web", certain=False)
+    swept = here.check()
     assert swept.measures["SweepUncertain"] == 1
-    assert (act.complete(), act.harness.sent.bodies("sweeps")) == (None, [{"sweep": "e-1", "check": 0}])
+    assert (here.complete(), here.harness.sent.bodies("sweeps")) == (None, [{"sweep": "e-1", "check": 0}])
 
 
-def test_an_empty_account_is_swept_completely(act: Act) -> None:
-    act.sweep()
-    act.check()
-    assert act.complete() == "e-1"
+def test_an_empty_account_is_swept_completely(here: SweepHarness) -> None:
+    here.sweep()
+    here.check()
+    assert here.complete() == "e-1"
 
 
-def test_the_first_sweep_says_that_it_is(act: Act) -> None:
-    assert act.sweep("web").first
-    act.answer("web")
-    act.check()
-    act.expect_families()
-    act.expect_use()
-    assert not act.step(json.dumps({"sweep": "e-2", "token": None})).first
+def test_the_first_sweep_says_that_it_is(here: SweepHarness) -> None:
+    assert here.sweep("web").first
+    here.answer("web")
+    here.check()
+    here.expect_families()
+    here.expect_use()
+    assert not here.step(json.dumps({"sweep": "e-2", "token": None})).first
 
 
-def test_a_forgotten_revision_need_not_answer(act: Act) -> None:
-    act.harness.ledger.entries.keep_references(revision_arn("gone"), Entry(), frozenset())
-    act.sweep("web")
-    act.answer("web")
-    act.harness.definition_store.forget(revision_arn("gone"))
-    act.answer("gone")  # the validator stamps what it has just forgotten
-    act.check()
-    assert act.complete() == "e-1"
-    assert [known.task_definition for known in act.harness.definition_store.known()] == [revision_arn("web")]
+def test_a_forgotten_revision_need_not_answer(here: SweepHarness) -> None:
+    here.harness.ledger.entries.keep_references(revision_arn("gone"), Entry(), frozenset())
+    here.sweep("web")
+    here.answer("web")
+    here.harness.definition_store.forget(revision_arn("gone"))
+    here.answer("gone")  # the validator stamps what it has just forgotten
+    here.check()
+    assert here.complete() == "e-1"
+    assert [known.task_definition for known in here.harness.definition_store.known()] == [revision_arn("web")]
 
 
 # --- Sweeps that overlap, die, or are forged ---------------------------------------------------------------------
 
 
-def test_the_later_of_two_sweeps_takes_over_and_the_earlier_never_completes(act: Act) -> None:
-    act.sweep("web")
-    act.expect_families("web")
-    act.expect_newest("web")
-    act.expect_use()
-    act.step(json.dumps({"sweep": "e-2", "token": None}))
-    act.answer("web", sweep="e-1")  # a late answer to the earlier one
-    assert act.check(0, "e-1").why == "another sweep has taken its place"
-    act.check(0, "e-2")
-    assert act.complete() is None
-    act.answer("web", sweep="e-2")
-    act.check(1, "e-2")
-    assert act.complete() == "e-2"
+def test_the_later_of_two_sweeps_takes_over_and_the_earlier_never_completes(here: SweepHarness) -> None:
+    here.sweep("web")
+    here.expect_families("web")
+    here.expect_newest("web")
+    here.expect_use()
+    here.step(json.dumps({"sweep": "e-2", "token": None}))
+    here.answer("web", sweep="e-1")  # a late answer to the earlier one
+    assert here.check(0, "e-1").why == "another sweep has taken its place"
+    here.check(0, "e-2")
+    assert here.complete() is None
+    here.answer("web", sweep="e-2")
+    here.check(1, "e-2")
+    assert here.complete() == "e-2"
 
 
-def test_a_late_copy_of_an_earlier_sweeps_first_page_begins_nothing(act: Act) -> None:
-    act.sweep("web")
-    act.expect_families()
-    act.expect_use()
-    act.step(json.dumps({"sweep": "e-2", "token": None}))
-    assert act.step(SCHEDULED).why == "another sweep has taken its place"
-    sweep = act.harness.definition_store.sweep()
+def test_a_late_copy_of_an_earlier_sweeps_first_page_begins_nothing(here: SweepHarness) -> None:
+    here.sweep("web")
+    here.expect_families()
+    here.expect_use()
+    here.step(json.dumps({"sweep": "e-2", "token": None}))
+    assert here.step(SCHEDULED).why == "another sweep has taken its place"
+    sweep = here.harness.definition_store.sweep()
     assert sweep is not None
     assert sweep.id == "e-2"
 
 
 @pytest.mark.parametrize("operation", ["send_message_batch", "send_message"])
-def test_a_step_that_dies_is_repeated(act: Act, operation: str) -> None:
-    act.harness.sent.failing = [operation]
+def test_a_step_that_dies_is_repeated(here: SweepHarness, operation: str) -> None:
+    here.harness.sent.failing = [operation]
     with pytest.raises(Crash):
-        act.sweep("web")
+        here.sweep("web")
     if operation == "send_message_batch":
-        assert act.sweep("web").done
+        assert here.sweep("web").done
     else:  # all was listed and asked for: what is missing is the next step only
-        assert act.step(SCHEDULED).why.startswith("a copy")
-    assert act.harness.sent.bodies("sweeps") == [{"sweep": "e-1", "check": 0}]
+        assert here.step(SCHEDULED).why.startswith("a copy")
+    assert here.harness.sent.bodies("sweeps") == [{"sweep": "e-1", "check": 0}]
 
 
-def test_a_sweep_that_died_half_way_is_never_complete(act: Act) -> None:
-    act.expect_families("api", following="more")
-    act.expect_newest("api")
-    act.expect_use()
-    act.step(SCHEDULED)
-    act.answer("api")
-    assert act.check().why == "not everything is listed yet"
-    assert act.complete() is None
+def test_a_sweep_that_died_half_way_is_never_complete(here: SweepHarness) -> None:
+    here.expect_families("api", following="more")
+    here.expect_newest("api")
+    here.expect_use()
+    here.step(SCHEDULED)
+    here.answer("api")
+    assert here.check().why == "not everything is listed yet"
+    assert here.complete() is None
 
 
 @pytest.mark.parametrize("token", ["the-last-page", ""])
-def test_a_forged_step_skips_no_page(act: Act, token: str) -> None:
-    act.expect_families("api", following="more")
-    act.expect_newest("api")
-    act.expect_use()
-    act.step(SCHEDULED)
-    sent = len(act.harness.sent.messages)
-    forged = act.step(json.dumps({"sweep": "e-1", "token": token}))
+def test_a_forged_step_skips_no_page(here: SweepHarness, token: str) -> None:
+    here.expect_families("api", following="more")
+    here.expect_newest("api")
+    here.expect_use()
+    here.step(SCHEDULED)
+    sent = len(here.harness.sent.messages)
+    forged = here.step(json.dumps({"sweep": "e-1", "token": token}))
     assert (forged.asked, forged.done) == (0, False)
-    assert act.harness.sent.bodies("sweeps")[1:] == ([{"sweep": "e-1", "token": "more"}] if token == "" else [])
-    assert len(act.harness.sent.messages) == sent + (token == "")
+    assert here.harness.sent.bodies("sweeps")[1:] == ([{"sweep": "e-1", "token": "more"}] if token == "" else [])
+    assert len(here.harness.sent.messages) == sent + (token == "")
 
 
-def test_a_step_that_lost_its_place_while_it_listed_ends_there(act: Act) -> None:
-    act.sweep("web")
-    begun = act.harness.definition_store.sweep()
+def test_a_step_that_lost_its_place_while_it_listed_ends_there(here: SweepHarness) -> None:
+    here.sweep("web")
+    begun = here.harness.definition_store.sweep()
     assert begun is not None
-    act.harness.definition_store.begin(replace(begun, id="e-2"))
-    assert not act.harness.definition_store.save(begun)
+    here.harness.definition_store.begin(replace(begun, id="e-2"))
+    assert not here.harness.definition_store.save(begun)
 
 
 REJECTED: dict[str, tuple[Callable[[], str], str]] = {
@@ -407,7 +407,7 @@ REJECTED: dict[str, tuple[Callable[[], str], str]] = {
 
 
 @pytest.mark.parametrize(("body", "words"), REJECTED.values(), ids=REJECTED)
-def test_an_invalid_step_is_rejected(act: Act, body: Callable[[], str], words: str) -> None:
+def test_an_invalid_step_is_rejected(here: SweepHarness, body: Callable[[], str], words: str) -> None:
     with pytest.raises(Rejected, match=words):
-        act.step(body())
-    assert act.harness.sent.messages == []
+        here.step(body())
+    assert here.harness.sent.messages == []

@@ -39,8 +39,8 @@ SWEEP = json.dumps({"sweep": "asked-1", "token": None})
 
 
 @dataclass
-class Act:
-    """A stage, and IAM and ECS that take exactly the calls that are expected."""
+class HoldHarness:
+    """A harness, with IAM and ECS that take exactly the calls that are expected."""
 
     harness: Harness
     iam: Any
@@ -90,26 +90,26 @@ class Act:
 
 
 @pytest.fixture
-def revoking(ledger: Ledger) -> Iterator[Callable[..., revocations.Act]]:
+def revoking(ledger: Ledger) -> Iterator[Callable[..., revocations.RevocationHarness]]:
     client = boto3.client("iam", region_name=REGION)
     held = (revocations.GHCR, revocations.HUB)
     with Stubber(client) as stubber:
-        yield lambda world, **changes: revocations.Act(
+        yield lambda world, **changes: revocations.RevocationHarness(
             Harness(ledger, replace(world, asked=[]), **changes), stubber, Iam(client), *held
         )
         stubber.assert_no_pending_responses()
 
 
 @pytest.fixture
-def act(ledger: Ledger) -> Iterator[Callable[..., Act]]:
+def set_up(ledger: Ledger) -> Iterator[Callable[..., HoldHarness]]:
     iam, ecs = (Stubber(boto3.client(name, region_name=REGION)) for name in ("iam", "ecs"))
     with iam, ecs:
-        yield lambda world, **changes: Act(Harness(ledger, world, **changes), iam, ecs)
+        yield lambda world, **changes: HoldHarness(Harness(ledger, world, **changes), iam, ecs)
         iam.assert_no_pending_responses()
         ecs.assert_no_pending_responses()
 
 
-Acted = Callable[..., Act]
+SetUp = Callable[..., HoldHarness]
 HELD: dict[str, Callable[[Harness], None]] = {
     "stop": lambda harness: setattr(harness, "stop", switch_text(STOP)),
     "role": lambda harness: harness.ledger.roles.save_hold(ROLE, STOP),
@@ -125,8 +125,8 @@ REFUSED: dict[str, tuple[World, str]] = {
 
 
 @pytest.mark.parametrize(("world", "held"), REFUSED.values(), ids=REFUSED)
-def test_a_refused_write_waits_once_however_often_it_is_refused(act: Acted, world: World, held: str) -> None:
-    here = act(world)
+def test_a_refused_write_waits_once_however_often_it_is_refused(set_up: SetUp, world: World, held: str) -> None:
+    here = set_up(world)
     HELD[held](here.harness)
     for message_id in ("m-1", "m-1", "m-2"):
         here.execute(message_id=message_id)
@@ -134,8 +134,8 @@ def test_a_refused_write_waits_once_however_often_it_is_refused(act: Acted, worl
 
 
 @pytest.mark.parametrize(("world", "held"), REFUSED.values(), ids=REFUSED)
-def test_a_crash_before_it_is_reported_has_kept_it(act: Acted, world: World, held: str) -> None:
-    here = act(world)
+def test_a_crash_before_it_is_reported_has_kept_it(set_up: SetUp, world: World, held: str) -> None:
+    here = set_up(world)
     HELD[held](here.harness)
     here.harness.sent.failing = ["put_events"]
     with pytest.raises(Crash):
@@ -143,23 +143,23 @@ def test_a_crash_before_it_is_reported_has_kept_it(act: Acted, world: World, hel
     assert here.waiting() == (WEB,)
 
 
-def test_a_write_that_nothing_refused_does_not_wait(act: Acted) -> None:
-    here = act(granting.BROKEN)
+def test_a_write_that_nothing_refused_does_not_wait(set_up: SetUp) -> None:
+    here = set_up(granting.BROKEN)
     here.expect_grant()
     here.execute()
     assert here.waiting() == ()
 
 
-def test_a_write_that_an_open_breaker_refused_does_not_wait_since_it_is_retried_by_itself(act: Acted) -> None:
-    here = act(granting.BROKEN, writes_per_hour=1)
+def test_a_write_that_an_open_breaker_refused_does_not_wait_since_it_is_retried_by_itself(set_up: SetUp) -> None:
+    here = set_up(granting.BROKEN, writes_per_hour=1)
     count_write(here.harness.ledger, granting.GHCR.arn, NOW)
     here.execute()
     assert here.waiting() == ()
     assert (str(WEB), "RegisterTaskDefinition") in here.asked()
 
 
-def test_it_waits_for_hours_after_the_last_refusal_and_no_longer(act: Acted) -> None:
-    here = act(granting.BROKEN, stop=switch_text(STOP))
+def test_it_waits_for_hours_after_the_last_refusal_and_no_longer(set_up: SetUp) -> None:
+    here = set_up(granting.BROKEN, stop=switch_text(STOP))
     here.execute()
     here.harness.later(seconds=WAITING_KEPT_S - 1)
     assert here.waiting() == (WEB,)
@@ -173,8 +173,8 @@ def test_it_waits_for_hours_after_the_last_refusal_and_no_longer(act: Acted) -> 
 # --- Who asks about it -------------------------------------------------------------------------------------------
 
 
-def test_a_sweep_asks_about_it_before_it_lists_anything(act: Acted) -> None:
-    here = act(granting.BROKEN, stop=switch_text(STOP))
+def test_a_sweep_asks_about_it_before_it_lists_anything(set_up: SetUp) -> None:
+    here = set_up(granting.BROKEN, stop=switch_text(STOP))
     here.execute()
     here.harness.ledger.holds.keep_waiting(ROLE, now=NOW)
     here.ecs.add_client_error("list_task_definition_families", "ThrottlingException")
@@ -183,8 +183,8 @@ def test_a_sweep_asks_about_it_before_it_lists_anything(act: Acted) -> None:
     assert sorted(here.asked()) == sorted([(str(WEB), LISTED), (str(ROLE), LISTED)])
 
 
-def test_its_later_pages_do_not(act: Acted) -> None:
-    here = act(granting.BROKEN, stop=switch_text(STOP))
+def test_its_later_pages_do_not(set_up: SetUp) -> None:
+    here = set_up(granting.BROKEN, stop=switch_text(STOP))
     here.execute()
     here.ecs.add_response("list_task_definition_families", {"families": [], "nextToken": "2"})
     here.ecs.add_response("list_clusters", {"clusterArns": []})
@@ -195,8 +195,8 @@ def test_its_later_pages_do_not(act: Acted) -> None:
     assert here.asked() == []
 
 
-def test_each_hour_it_is_asked_about_for_as_long_as_it_is_refused(act: Acted) -> None:
-    here = act(granting.BROKEN, stop=switch_text(STOP))
+def test_each_hour_it_is_asked_about_for_as_long_as_it_is_refused(set_up: SetUp) -> None:
+    here = set_up(granting.BROKEN, stop=switch_text(STOP))
     here.execute()
     for number in range(10):
         here.hour()
@@ -217,7 +217,9 @@ REVIEW = Review(role=ROLE, provenance=Provenance(kind=LISTED, event_id="s-1", at
 
 
 @pytest.mark.parametrize("held", ["stop", "role"])
-def test_a_review_that_was_refused_waits_under_its_role(revoking: Callable[..., revocations.Act], held: str) -> None:
+def test_a_review_that_was_refused_waits_under_its_role(
+    revoking: Callable[..., revocations.RevocationHarness], held: str
+) -> None:
     here = revoking(revocations.UNUSED)
     here.unused_for(revocations.GRACE_DAYS)
     HELD[held](here.harness)
@@ -225,7 +227,7 @@ def test_a_review_that_was_refused_waits_under_its_role(revoking: Callable[..., 
     assert here.harness.ledger.holds.waiting(now=here.harness.time) == (ROLE,)
 
 
-def test_a_review_is_not_refused_by_an_open_breaker(revoking: Callable[..., revocations.Act]) -> None:
+def test_a_review_is_not_refused_by_an_open_breaker(revoking: Callable[..., revocations.RevocationHarness]) -> None:
     here = revoking(revocations.UNUSED, writes_per_hour=1)
     here.unused_for(revocations.GRACE_DAYS)
     count_write(here.harness.ledger, revocations.GHCR.arn, here.harness.time)

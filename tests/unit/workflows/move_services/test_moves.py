@@ -9,10 +9,10 @@ from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules
 from tests.fakes import GOOD_VALUE, container, denied, role, role_arn, secret, service, task_definition
 from tests.flows import request
-from tests.unit.workflows.reregister.scene import MOVING, NEW, SOURCE, STALE, SUCCESSOR, Act, Acted
+from tests.unit.workflows.reregister.scene import MOVING, NEW, SOURCE, STALE, SUCCESSOR, ReregisterHarness, SetUp
 
 
-def test_a_service_is_moved_to_a_successor_that_is_in_order(moving: Act) -> None:
+def test_a_service_is_moved_to_a_successor_that_is_in_order(moving: ReregisterHarness) -> None:
     moving.expect_comparison()
     moving.expect_move()
     assert moving.run().moved == 1
@@ -35,20 +35,22 @@ FORGED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("successor", FORGED.values(), ids=FORGED)
-def test_a_service_is_not_moved_to_what_only_says_that_we_registered_it(moving: Act, successor: dict[str, Any]) -> None:
+def test_a_service_is_not_moved_to_what_only_says_that_we_registered_it(
+    moving: ReregisterHarness, successor: dict[str, Any]
+) -> None:
     moving.expect_comparison(successor)
     assert moving.run().moved == 0
     assert "web:8 says by its tag that Pullguard registered it from web:7, but it differs" in moving.failure()["why"]
 
 
-def test_a_value_that_ecs_fills_in_at_registration_is_no_difference(moving: Act) -> None:
+def test_a_value_that_ecs_fills_in_at_registration_is_no_difference(moving: ReregisterHarness) -> None:
     moving.expect_comparison({"volumes": [], "enableFaultInjection": False})
     moving.expect_move()
     assert moving.run().moved == 1
 
 
-def test_a_service_is_not_moved_to_an_unvalidated_successor(act: Acted) -> None:
-    here = act(MOVING, rules=Rules(move_services=True))
+def test_a_service_is_not_moved_to_an_unvalidated_successor(set_up: SetUp) -> None:
+    here = set_up(MOVING, rules=Rules(move_services=True))
     assert here.run().why == "its successor is yet to be validated"
     assert [arn for arn, _ in here.requests()] == [str(SUCCESSOR), str(SOURCE)]
     assert here.reported() == []
@@ -69,7 +71,9 @@ BROKEN_SUCCESSORS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", BROKEN_SUCCESSORS.values(), ids=BROKEN_SUCCESSORS)
-def test_a_service_is_not_moved_to_a_successor_that_is_broken_as_well(moving: Act, changes: dict[str, Any]) -> None:
+def test_a_service_is_not_moved_to_a_successor_that_is_broken_as_well(
+    moving: ReregisterHarness, changes: dict[str, Any]
+) -> None:
     moving.harness.world = replace(moving.harness.world, **changes)
     moving.run()
     assert str(SUCCESSOR) in moving.failure()["why"]
@@ -95,7 +99,9 @@ OBSERVED_SUCCESSORS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", OBSERVED_SUCCESSORS.values(), ids=OBSERVED_SUCCESSORS)
-def test_a_service_is_not_moved_to_a_successor_that_is_to_be_observed(moving: Act, changes: dict[str, Any]) -> None:
+def test_a_service_is_not_moved_to_a_successor_that_is_to_be_observed(
+    moving: ReregisterHarness, changes: dict[str, Any]
+) -> None:
     both = (*STALE.task_definitions, *changes["task_definitions"])
     moving.harness.world = replace(moving.harness.world, **{**changes, "task_definitions": both})
     assert moving.run().moved == 0
@@ -103,7 +109,7 @@ def test_a_service_is_not_moved_to_a_successor_that_is_to_be_observed(moving: Ac
     assert (moving.requests(), moving.harness.ledger.families.writes("web")) == ([], ())
 
 
-def test_a_tag_of_the_successor_that_lowers_nothing_keeps_no_service(moving: Act) -> None:
+def test_a_tag_of_the_successor_that_lowers_nothing_keeps_no_service(moving: ReregisterHarness) -> None:
     tagged = task_definition(container(NEW), revision=8, tags={"pullguard:mode": "remediate"})
     moving.harness.world = replace(moving.harness.world, task_definitions=(*STALE.task_definitions, tagged))
     moving.expect_comparison()
@@ -111,8 +117,8 @@ def test_a_tag_of_the_successor_that_lowers_nothing_keeps_no_service(moving: Act
     assert moving.run().moved == 1
 
 
-def test_the_validators_knowledge_of_a_successors_value_counts(act: Acted) -> None:
-    here = act(MOVING, rules=Rules(move_services=True))
+def test_the_validators_knowledge_of_a_successors_value_counts(set_up: SetUp) -> None:
+    here = set_up(MOVING, rules=Rules(move_services=True))
     empty = replace(NEW, value=replace(GOOD_VALUE, password="empty"))
     here.harness.world = replace(MOVING, secrets=(empty,))
     here.harness.validate(request(SUCCESSOR))
@@ -121,14 +127,14 @@ def test_the_validators_knowledge_of_a_successors_value_counts(act: Acted) -> No
     assert "secret-value-empty-field" in here.failure()["why"]
 
 
-def test_a_refused_move_is_reported(moving: Act) -> None:
+def test_a_refused_move_is_reported(moving: ReregisterHarness) -> None:
     moving.expect_comparison()
     moving.expect_move(error="AccessDeniedException")
     moving.run()
     assert "ecs:UpdateService" in moving.failure()["why"]
 
 
-def test_a_service_that_was_written_to_too_often_is_left(moving: Act) -> None:
+def test_a_service_that_was_written_to_too_often_is_left(moving: ReregisterHarness) -> None:
     moving.harness.writes_per_hour = 1
     moving.harness.ledger.write_counts.add(f"service {service().service_arn}", now=moving.harness.now())
     moving.expect_comparison()
@@ -138,7 +144,7 @@ def test_a_service_that_was_written_to_too_often_is_left(moving: Act) -> None:
 
 @pytest.mark.parametrize("why", ["the breaker is open", "it is denied", "it was moved back"])
 @pytest.mark.parametrize("which", ["a", "b", "c"])
-def test_a_service_that_stays_does_not_keep_the_others(moving: Act, which: str, why: str) -> None:
+def test_a_service_that_stays_does_not_keep_the_others(moving: ReregisterHarness, which: str, why: str) -> None:
     services = tuple(map(service, "abc"))
     moving.harness.world = replace(
         moving.harness.world, running=Usage(newest=False, successor=SUCCESSOR, services=services)

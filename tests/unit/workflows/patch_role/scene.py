@@ -25,8 +25,8 @@ def own(*secrets: Any, extra: tuple[dict[str, Any], ...] = (), name: str = OWN_P
     return NamedPolicy(name=name, document={**document, "Statement": [*document["Statement"], *extra]})
 
 
-class Act:
-    """A stage with a role patcher, whose writes to IAM are exactly those that are expected."""
+class PatchHarness:
+    """A harness with a role patcher, whose writes to IAM are exactly those that are expected."""
 
     def __init__(self, harness: Harness, stubber: Stubber, iam: Iam) -> None:
         self.harness = harness
@@ -70,5 +70,5 @@ class Act:
         return remediation
 
 
-Acted = Callable[..., Act]
-"""The acts, each with writes to IAM that are exactly those that it expects."""
+SetUp = Callable[..., PatchHarness]
+"""Harnesses, each with writes to IAM that are exactly those that it expects."""

@@ -27,12 +27,12 @@ from tests.fakes import (
 )
 from tests.flows import request
 from tests.unit.workflows.granted_role import ROLE, a_write, count_write, holder, keep, recorded
-from tests.unit.workflows.patch_role.scene import BROKEN, GHCR, HUB, Act, Acted, own
+from tests.unit.workflows.patch_role.scene import BROKEN, GHCR, HUB, PatchHarness, SetUp, own
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
-def test_a_refusal_of_iam_is_reported_with_its_remedy(act: Acted, code: str) -> None:
-    here = act(BROKEN)
+def test_a_refusal_of_iam_is_reported_with_its_remedy(set_up: SetUp, code: str) -> None:
+    here = set_up(BROKEN)
     here.expect(render(policy_document(granted(GHCR))), error=code)
     assert not here.patch().written
     failure = here.failure()
@@ -44,8 +44,8 @@ def test_a_refusal_of_iam_is_reported_with_its_remedy(act: Acted, code: str) -> 
     assert here.harness.sent.messages == []
 
 
-def test_a_lasting_refusal_is_reported_once_a_day(act: Acted) -> None:
-    here = act(BROKEN)
+def test_a_lasting_refusal_is_reported_once_a_day(set_up: SetUp) -> None:
+    here = set_up(BROKEN)
     for hours in (0, 1, 24):
         here.harness.time = NOW
         here.harness.later(hours=hours)
@@ -54,8 +54,8 @@ def test_a_lasting_refusal_is_reported_once_a_day(act: Acted) -> None:
     assert here.reported() == ["Remediation Failed"] * 2
 
 
-def test_a_write_that_iam_refuses_is_not_counted_and_kept_as_refused(act: Acted, ledger: Ledger) -> None:
-    here = act(BROKEN, writes_per_hour=2)
+def test_a_write_that_iam_refuses_is_not_counted_and_kept_as_refused(set_up: SetUp, ledger: Ledger) -> None:
+    here = set_up(BROKEN, writes_per_hour=2)
     for number in range(3):
         here.expect(render(policy_document(granted(GHCR))), error="AccessDenied")
         here.patch(message_id=f"m-{number}")
@@ -68,21 +68,21 @@ def test_a_write_that_iam_refuses_is_not_counted_and_kept_as_refused(act: Acted,
     assert ledger.roles.writes(role_arn())[-1].outcome == "written"
 
 
-def test_any_other_error_of_iam_sends_the_message_back(act: Acted) -> None:
-    here = act(BROKEN)
+def test_any_other_error_of_iam_sends_the_message_back(set_up: SetUp) -> None:
+    here = set_up(BROKEN)
     here.expect(render(policy_document(granted(GHCR))), error="Throttling")
     with pytest.raises(ClientError, match="Throttling"):
         here.patch()
     assert here.reported() == []
 
 
-def test_a_policy_that_finds_no_room_is_reported_and_not_tried(act: Acted, ledger: Ledger) -> None:
+def test_a_policy_that_finds_no_room_is_reported_and_not_tried(set_up: SetUp, ledger: Ledger) -> None:
     # The grant alone would fit; with all that was granted a moment ago and IAM does not show yet, it does not.
     many = tuple(secret(f"{number:03}-{'x' * 57}") for number in range(81))
     before = granted(*many)
     assert OwnPolicy().fits(before, others_chars=0)
     keep(ledger, *recorded(*many, granted_at=NOW), writes=(a_write((), before),))
-    here = act(replace(BROKEN, secrets=(GHCR, *many)))
+    here = set_up(replace(BROKEN, secrets=(GHCR, *many)))
     assert not here.patch().written
     assert here.harness.sent.messages == []
     assert "exceed the 10240 characters that IAM allows" in here.failure()["why"]
@@ -90,10 +90,10 @@ def test_a_policy_that_finds_no_room_is_reported_and_not_tried(act: Acted, ledge
     assert set(ledger.roles.granted(role_arn())) == set(before)
 
 
-def test_a_role_with_eighty_secrets_fits_and_one_write_is_made_for_each(act: Acted) -> None:
+def test_a_role_with_eighty_secrets_fits_and_one_write_is_made_for_each(set_up: SetUp) -> None:
     many = tuple(secret(f"registry/team-{number:03}") for number in range(80))
     families = tuple(task_definition(container(each), family=f"f{number}") for number, each in enumerate(many))
-    here = act(World(families, (role(),), many))  # with the default of WritesPerHour
+    here = set_up(World(families, (role(),), many))  # with the default of WritesPerHour
     for number, family in enumerate(families):
         here.expect(render(policy_document(granted(*many[: number + 1]))))
         assert here.patch(request(family.arn), message_id=f"m-{number}").written
@@ -101,11 +101,11 @@ def test_a_role_with_eighty_secrets_fits_and_one_write_is_made_for_each(act: Act
     assert set(here.harness.ledger.roles.granted(role_arn())) == set(granted(*many))
 
 
-def test_a_role_with_eighty_secrets_under_keys_of_their_own_is_reported_at_its_limit(act: Acted) -> None:
+def test_a_role_with_eighty_secrets_under_keys_of_their_own_is_reported_at_its_limit(set_up: SetUp) -> None:
     many = tuple(secret(f"registry/team-{number:03}", key=key(number)) for number in range(80))
     full = next(n for n in range(80) if not OwnPolicy().fits(granted(*many[:n]), others_chars=0))
     one_more = task_definition(container(many[full - 1]))
-    here = act(World((one_more,), (role(inline_policies=(own(*many[: full - 1]),)),), many))
+    here = set_up(World((one_more,), (role(inline_policies=(own(*many[: full - 1]),)),), many))
     assert not here.patch().written
     examined = examine(here.harness.world.facts()).findings
     assert "inline-policy-quota" in {each.check for each in examined}
@@ -114,13 +114,13 @@ def test_a_role_with_eighty_secrets_under_keys_of_their_own_is_reported_at_its_l
 # --- Too many writes, or two at once ---
 
 
-def last_delay_s(here: Act) -> int:
+def last_delay_s(here: PatchHarness) -> int:
     messages = [each for each in here.harness.sent.messages if each["QueueUrl"] == "validations"]
     return int(messages[-1]["DelaySeconds"])
 
 
-def test_the_circuit_breaker_stops_and_reports(act: Acted) -> None:
-    here = act(BROKEN, writes_per_hour=2)  # each write is undone by others
+def test_the_circuit_breaker_stops_and_reports(set_up: SetUp) -> None:
+    here = set_up(BROKEN, writes_per_hour=2)  # each write is undone by others
     here.harness.time = NOW.replace(minute=0)
     for number in range(2):
         here.expect(render(policy_document(granted(GHCR))))
@@ -133,16 +133,16 @@ def test_the_circuit_breaker_stops_and_reports(act: Acted) -> None:
     assert here.patch(message_id="m-3").written
 
 
-def opened(act: Acted, world: World = BROKEN) -> Act:
+def opened(set_up: SetUp, world: World = BROKEN) -> PatchHarness:
     """The breaker of the grant is open: others have undone the only write of the hour."""
-    here = act(world, writes_per_hour=1)
+    here = set_up(world, writes_per_hour=1)
     count_write(here.harness.ledger, GHCR.arn, NOW)
     return here
 
 
-def test_an_open_breaker_is_reported_once_in_its_hour_by_the_first_run(act: Acted) -> None:
+def test_an_open_breaker_is_reported_once_in_its_hour_by_the_first_run(set_up: SetUp) -> None:
     others = tuple(task_definition(container(GHCR), family=f"f{number}") for number in range(20))
-    here = opened(act, replace(BROKEN, task_definitions=others))
+    here = opened(set_up, replace(BROKEN, task_definitions=others))
     written = [here.patch(request(each.arn), message_id=f"m-{each.family}").written for each in others]
     assert written == [False] * 20
     assert here.reported() == ["Remediation Failed"]
@@ -151,8 +151,8 @@ def test_an_open_breaker_is_reported_once_in_its_hour_by_the_first_run(act: Acte
     assert here.patch(request(others[0].arn), message_id="m-later").written
 
 
-def test_a_crash_before_the_report_leaves_the_open_breaker_to_the_next(act: Acted) -> None:
-    here = opened(act)
+def test_a_crash_before_the_report_leaves_the_open_breaker_to_the_next(set_up: SetUp) -> None:
+    here = opened(set_up)
     here.harness.sent.failing = ["put_events"]
     with pytest.raises(Crash):
         here.patch(message_id="m-2")
@@ -160,8 +160,8 @@ def test_a_crash_before_the_report_leaves_the_open_breaker_to_the_next(act: Acte
     assert not here.harness.ledger.claims.happened(f"tripped {scope} {NOW:%Y-%m-%dT%H}", now=NOW)
 
 
-def test_an_open_breaker_requests_another_validation_until_the_hour_is_over(act: Acted) -> None:
-    here = opened(act)
+def test_an_open_breaker_requests_another_validation_until_the_hour_is_over(set_up: SetUp) -> None:
+    here = opened(set_up)
     delays_s = []
     here.harness.time = NOW.replace(minute=0, second=1)
     while here.harness.time < NOW.replace(minute=0) + timedelta(hours=1):
@@ -174,15 +174,15 @@ def test_an_open_breaker_requests_another_validation_until_the_hour_is_over(act:
 
 
 @pytest.mark.parametrize(("minute", "second", "delay_s"), [(50, 0, 601), (1, 0, 841), (14, 59, 2), (45, 0, 900)])
-def test_it_asks_at_the_next_quarter_of_the_hour(act: Acted, minute: int, second: int, delay_s: int) -> None:
-    here = opened(act)
+def test_it_asks_at_the_next_quarter_of_the_hour(set_up: SetUp, minute: int, second: int, delay_s: int) -> None:
+    here = opened(set_up)
     here.harness.time = NOW.replace(minute=minute, second=second)
     here.patch(message_id="m-2")
     assert last_delay_s(here) == delay_s
 
 
-def test_it_asks_once_in_a_quarter_for_the_same_event_and_again_after_a_crash(act: Acted) -> None:
-    here = opened(act)
+def test_it_asks_once_in_a_quarter_for_the_same_event_and_again_after_a_crash(set_up: SetUp) -> None:
+    here = opened(set_up)
     here.harness.sent.failing = ["send_message_batch"]
     with pytest.raises(Crash):
         here.patch(message_id="m-2")
@@ -191,16 +191,16 @@ def test_it_asks_once_in_a_quarter_for_the_same_event_and_again_after_a_crash(ac
     assert len(here.harness.sent.bodies("validations")) == 1
 
 
-def test_an_open_breaker_holds_back_additions_and_no_revocation(act: Acted, ledger: Ledger) -> None:
-    here = opened(act, replace(BROKEN, roles=(holder(HUB),), secrets=(GHCR, replace(HUB, tags={}))))
+def test_an_open_breaker_holds_back_additions_and_no_revocation(set_up: SetUp, ledger: Ledger) -> None:
+    here = opened(set_up, replace(BROKEN, roles=(holder(HUB),), secrets=(GHCR, replace(HUB, tags={}))))
     keep(ledger, *recorded(HUB, is_confirmed=False))
     here.expect(None)
     assert here.patch().taken_back == 1
     assert here.reported() == ["Remediation Failed", "Remediation Completed"]
 
 
-def test_a_write_of_another_run_is_checked_again_until_it_is_known(act: Acted, ledger: Ledger) -> None:
-    here = act(BROKEN)
+def test_a_write_of_another_run_is_checked_again_until_it_is_known(set_up: SetUp, ledger: Ledger) -> None:
+    here = set_up(BROKEN)
     keep(ledger, writes=(a_write((), granted(GHCR), outcome="planned"),))
     patched = here.patch()
     assert (patched.written, "not known yet" in patched.why) == (False, True)
@@ -211,8 +211,8 @@ def test_a_write_of_another_run_is_checked_again_until_it_is_known(act: Acted, l
     assert here.patch(message_id="m-2").written
 
 
-def test_a_role_that_cannot_be_read_is_not_written_and_its_message_comes_back(act: Acted) -> None:
-    here = act(BROKEN)
+def test_a_role_that_cannot_be_read_is_not_written_and_its_message_comes_back(set_up: SetUp) -> None:
+    here = set_up(BROKEN)
     unread = replace(BROKEN, unreadable={str(role_arn()): denied()})
     with pytest.raises(NotNow, match="could not be read"):
         here.patch(readers=lambda: unread)
@@ -220,14 +220,16 @@ def test_a_role_that_cannot_be_read_is_not_written_and_its_message_comes_back(ac
     assert here.patch(message_id="m-2").written
 
 
-def test_a_role_whose_policies_cannot_be_read_is_not_written_and_its_message_comes_back(act: Acted) -> None:
-    here = act(replace(BROKEN, roles=(role(inline_policies=denied("iam:ListRolePolicies")),)))
+def test_a_role_whose_policies_cannot_be_read_is_not_written_and_its_message_comes_back(set_up: SetUp) -> None:
+    here = set_up(replace(BROKEN, roles=(role(inline_policies=denied("iam:ListRolePolicies")),)))
     with pytest.raises(NotNow, match="its policies could not be read"):
         here.patch()
 
 
-def test_a_message_whose_run_died_after_the_write_is_reported_once_and_written_once(act: Acted, ledger: Ledger) -> None:
-    here = act(BROKEN)
+def test_a_message_whose_run_died_after_the_write_is_reported_once_and_written_once(
+    set_up: SetUp, ledger: Ledger
+) -> None:
+    here = set_up(BROKEN)
     here.expect(render(policy_document(granted(GHCR))))
     here.harness.sent.failing = ["put_events"]
     with pytest.raises(Crash):

@@ -32,11 +32,11 @@ from tests.fakes import (
 )
 from tests.flows import ASKED_FOR, CAUSE, OWN_POLICY, request
 from tests.unit.workflows.granted_role import ROLE, YESTERDAY, a_write, holder, keep, recorded
-from tests.unit.workflows.patch_role.scene import BROKEN, DATABASE, GHCR, HUB, KEYED, Acted, own
+from tests.unit.workflows.patch_role.scene import BROKEN, DATABASE, GHCR, HUB, KEYED, SetUp, own
 
 
-def test_the_exact_request_is_made_and_reported(act: Acted) -> None:
-    here = act(World((task_definition(container(KEYED)),), (role(),), (KEYED,)))
+def test_the_exact_request_is_made_and_reported(set_up: SetUp) -> None:
+    here = set_up(World((task_definition(container(KEYED)),), (role(),), (KEYED,)))
     here.expect(
         json.dumps(
             {
@@ -79,8 +79,8 @@ def test_the_exact_request_is_made_and_reported(act: Acted) -> None:
     assert [each["DelaySeconds"] for each in here.harness.sent.messages] == [WAITS_S[0], LAST_LOOK.total_seconds()]
 
 
-def test_the_write_is_remembered_before_it_is_made_and_its_grants_after(act: Acted, ledger: Ledger) -> None:
-    here = act(BROKEN)
+def test_the_write_is_remembered_before_it_is_made_and_its_grants_after(set_up: SetUp, ledger: Ledger) -> None:
+    here = set_up(BROKEN)
     here.expect(render(policy_document(granted(GHCR))), error="ServiceFailure")
     with pytest.raises(ClientError):
         here.patch()
@@ -96,50 +96,50 @@ def test_the_write_is_remembered_before_it_is_made_and_its_grants_after(act: Act
     )
 
 
-def test_a_grant_that_iam_refused_does_not_enter_the_next_write(act: Acted, ledger: Ledger) -> None:
-    refused = act(BROKEN)
+def test_a_grant_that_iam_refused_does_not_enter_the_next_write(set_up: SetUp, ledger: Ledger) -> None:
+    refused = set_up(BROKEN)
     refused.expect(render(policy_document(granted(GHCR))), error="AccessDenied")
     refused.patch()
     assert ledger.roles.granted(role_arn()) == ()
-    other = act(World((task_definition(container(HUB, image="docker.io/acme/web:1")),), (role(),), (HUB,)))
+    other = set_up(World((task_definition(container(HUB, image="docker.io/acme/web:1")),), (role(),), (HUB,)))
     other.expect(render(policy_document(granted(HUB))))
     assert other.patch().written
 
 
 @pytest.mark.parametrize(("attempt", "delay_s"), [(0, 2), (1, 8), (2, 30), (3, 120), (4, None)])
 def test_a_grant_that_exists_is_checked_again_at_growing_intervals_until_it_shows(
-    act: Acted, attempt: int, delay_s: int | None
+    set_up: SetUp, attempt: int, delay_s: int | None
 ) -> None:
-    here = act(replace(BROKEN, roles=(role(inline_policies=(own(GHCR),)),)))
+    here = set_up(replace(BROKEN, roles=(role(inline_policies=(own(GHCR),)),)))
     assert not here.patch(replace(ASKED_FOR, attempt=attempt)).written
     asked = [(json.loads(each["MessageBody"])["attempt"], each["DelaySeconds"]) for each in here.harness.sent.messages]
     assert asked == ([] if delay_s is None else [(attempt + 1, delay_s)])
 
 
-def test_other_policies_are_left_alone(act: Acted) -> None:
+def test_other_policies_are_left_alone(set_up: SetUp) -> None:
     other = NamedPolicy(name="somebody-elses", document={"Version": "2012-10-17", "Statement": []})
-    here = act(replace(BROKEN, roles=(role(inline_policies=(other,)),)))
+    here = set_up(replace(BROKEN, roles=(role(inline_policies=(other,)),)))
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch().written
 
 
-def test_the_same_document_is_not_written_again(act: Acted, ledger: Ledger) -> None:
+def test_the_same_document_is_not_written_again(set_up: SetUp, ledger: Ledger) -> None:
     keep(ledger, *recorded(GHCR))
-    here = act(replace(BROKEN, roles=(role(inline_policies=(own(GHCR),)),)))
+    here = set_up(replace(BROKEN, roles=(role(inline_policies=(own(GHCR),)),)))
     assert here.patch().why == NOTHING
     assert here.reported() == []
 
 
-def test_one_message_twice_is_written_and_reported_once(act: Acted) -> None:
-    here = act(BROKEN)
+def test_one_message_twice_is_written_and_reported_once(set_up: SetUp) -> None:
+    here = set_up(BROKEN)
     here.expect(render(policy_document(granted(GHCR))))
     assert [here.patch(message_id="m-1").written for _ in range(2)] == [True, False]  # IAM shows it to neither
     assert here.reported() == ["Remediation Completed"]
 
 
-def test_several_secrets_of_one_task_definition_are_one_write(act: Acted, ledger: Ledger) -> None:
+def test_several_secrets_of_one_task_definition_are_one_write(set_up: SetUp, ledger: Ledger) -> None:
     both = task_definition(container(GHCR), container(HUB, image="docker.io/acme/side:1", name="side"))
-    here = act(World((both,), (role(),), (GHCR, HUB)))
+    here = set_up(World((both,), (role(),), (GHCR, HUB)))
     here.expect(render(policy_document(granted(GHCR, HUB))))
     assert here.patch().written
     assert (len(here.reported()), len(ledger.roles.writes(ROLE))) == (2, 1)
@@ -173,8 +173,8 @@ WHYS = {
 
 
 @pytest.mark.parametrize("changes", NOTHING_TO_DO.values(), ids=NOTHING_TO_DO)
-def test_a_late_message_writes_nothing(act: Acted, changes: dict[str, Any], ledger: Ledger) -> None:
-    here = act(**changes)
+def test_a_late_message_writes_nothing(set_up: SetUp, changes: dict[str, Any], ledger: Ledger) -> None:
+    here = set_up(**changes)
     patched = here.patch()
     assert (patched.written, patched.why in WHYS) == (False, True)
     assert (here.reported(), ledger.roles.granted(role_arn())) == ([], ())
@@ -182,10 +182,10 @@ def test_a_late_message_writes_nothing(act: Acted, changes: dict[str, Any], ledg
     assert (asked["QueueUrl"], json.loads(asked["MessageBody"])["attempt"]) == ("validations", 1)
 
 
-def test_a_forged_message_leads_to_a_validation_and_no_more(act: Acted) -> None:
+def test_a_forged_message_leads_to_a_validation_and_no_more(set_up: SetUp) -> None:
     # The attacker's task definition names the database's password and a role of the attacker's own.
     intruder = World((task_definition(container(DATABASE), role_name="intruder"),), (role("intruder"),), (DATABASE,))
-    here = act(intruder)
+    here = set_up(intruder)
     message = json.loads(ASKED_FOR.to_json()) | {"role": str(role_arn("admin")), "secret": str(DATABASE.arn)}
     forged = request().parse(json.dumps(message))
     assert here.patch(forged).why == NOTHING
@@ -224,14 +224,14 @@ BESIDE: dict[str, tuple[tuple[Any, ...], tuple[GrantRecord, ...], tuple[PolicyWr
 
 @pytest.mark.parametrize("case", BESIDE.values(), ids=BESIDE)
 def test_the_policy_keeps_its_grants_beside_the_new_need(
-    act: Acted,
+    set_up: SetUp,
     ledger: Ledger,
     case: tuple[tuple[Any, ...], tuple[GrantRecord, ...], tuple[PolicyWrite, ...], Any, bool],
 ) -> None:
     present, records, writes, now, stays = case
     keep(ledger, *records, writes=writes)
     inline = (own(*present),) if present else ()
-    here = act(replace(BROKEN, roles=(role(inline_policies=inline),), secrets=(GHCR, *([now] if now else ()))))
+    here = set_up(replace(BROKEN, roles=(role(inline_policies=inline),), secrets=(GHCR, *([now] if now else ()))))
     here.expect(render(policy_document(granted(GHCR, *([HUB] if stays else [])))))
     assert here.patch().written
 
@@ -239,7 +239,7 @@ def test_the_policy_keeps_its_grants_beside_the_new_need(
 @pytest.mark.parametrize("shown", [False, True], ids=["not-shown-yet", "shown"])
 @pytest.mark.parametrize("named", [False, True])
 def test_a_task_definition_that_shares_its_role_changes_nothing_for_what_others_were_granted(
-    act: Acted, ledger: Ledger, *, named: bool, shown: bool
+    set_up: SetUp, ledger: Ledger, *, named: bool, shown: bool
 ) -> None:
     """Its own need takes the role's name in the secret's tag; or else one registration would break other pulls."""
     ghcr = secret(tags={"pullguard:roles": "web-execution"})
@@ -247,7 +247,7 @@ def test_a_task_definition_that_shares_its_role_changes_nothing_for_what_others_
     hub = replace(hub, tags={**hub.tags, "pullguard:registry": "docker.io"})
     shared = task_definition(container(ghcr), task_role=str(ROLE))
     keep(ledger, *FRESH, writes=HUB_ADDED)
-    here = act(World((shared,), (holder(HUB) if shown else role(),), (ghcr, hub)))
+    here = set_up(World((shared,), (holder(HUB) if shown else role(),), (ghcr, hub)))
     here.expect(render(policy_document(granted(ghcr, hub))))
     assert here.patch().written
 
@@ -270,12 +270,12 @@ NO_NEW_KEY: dict[str, Any] = {
 
 @pytest.mark.parametrize("to", [key(2), None], ids=["another-key", "awss-key"])
 @pytest.mark.parametrize("now", NO_NEW_KEY.values(), ids=NO_NEW_KEY)
-def test_an_existing_grant_gets_no_new_key_without_consent(act: Acted, ledger: Ledger, now: Any, to: Any) -> None:
+def test_an_existing_grant_gets_no_new_key_without_consent(set_up: SetUp, ledger: Ledger, now: Any, to: Any) -> None:
     moved = replace(now, key=to)
     keep(ledger, *recorded(KEYED))
     other = task_definition(container(KEYED), family="api")  # its tags are its own, and lower no other one's mode
     world = replace(BROKEN, task_definitions=(*BROKEN.task_definitions, other))
-    here = act(replace(world, roles=(role(inline_policies=(own(KEYED),)),), secrets=(GHCR, moved)))
+    here = set_up(replace(world, roles=(role(inline_policies=(own(KEYED),)),), secrets=(GHCR, moved)))
     assert not here.patch(request(other.arn)).written
     here.expect(render(policy_document(granted(GHCR, KEYED))))
     assert here.patch().written
@@ -296,13 +296,13 @@ EARLIER: dict[str, tuple[Any, tuple[GrantRecord, ...], bool, bool, bool]] = {
 
 @pytest.mark.parametrize("case", EARLIER.values(), ids=EARLIER)
 def test_the_grants_of_a_role_go_with_it(
-    act: Acted, ledger: Ledger, case: tuple[Any, tuple[GrantRecord, ...], bool, bool, bool]
+    set_up: SetUp, ledger: Ledger, case: tuple[Any, tuple[GrantRecord, ...], bool, bool, bool]
 ) -> None:
     born, records, present, consented, stays = case
     keep(ledger, *records, writes=HUB_ADDED if records == FRESH else ())
     inline = (own(HUB),) if present else ()
     now = HUB if consented else UNTAGGED
-    here = act(replace(BROKEN, roles=(role(inline_policies=inline, created_at=born),), secrets=(GHCR, now)))
+    here = set_up(replace(BROKEN, roles=(role(inline_policies=inline, created_at=born),), secrets=(GHCR, now)))
     if born is not None and born > NOW:
         here.harness.time = born
     here.expect(render(policy_document(granted(GHCR, *([HUB] if stays else [])))))
@@ -337,13 +337,15 @@ ALSO_TOLD: dict[str, tuple[World, tuple[Any, ...], tuple[GrantRecord, ...], tupl
 
 @pytest.mark.parametrize("case", ALSO_TOLD.values(), ids=ALSO_TOLD)
 def test_every_arn_that_a_write_adds_or_removes_is_reported(
-    act: Acted,
+    set_up: SetUp,
     ledger: Ledger,
     case: tuple[World, tuple[Any, ...], tuple[GrantRecord, ...], tuple[PolicyWrite, ...], Any, Any],
 ) -> None:
     world, present, records, writes, now, expected = case
     keep(ledger, *records, writes=writes)
-    here = act(replace(world, roles=(role(inline_policies=(own(*present),) if present else ()),), secrets=(GHCR, now)))
+    here = set_up(
+        replace(world, roles=(role(inline_policies=(own(*present),) if present else ()),), secrets=(GHCR, now))
+    )
     here.expect(render(policy_document(granted(GHCR, *([] if now is UNTAGGED else [now])))))
     assert here.patch().written
     assert reported(here)[str(now.arn)][:2] == expected
@@ -352,11 +354,11 @@ def test_every_arn_that_a_write_adds_or_removes_is_reported(
 
 @pytest.mark.parametrize("known", [(), CONFIRMED, UNCONFIRMED], ids=["another-stacks", "ours", "not-confirmed"])
 def test_an_unreadable_grant_stays_as_it_is_and_delays_nothing(
-    act: Acted, ledger: Ledger, known: tuple[GrantRecord, ...]
+    set_up: SetUp, ledger: Ledger, known: tuple[GrantRecord, ...]
 ) -> None:
     keep(ledger, *known)
     unread = {str(HUB.arn): denied()}
-    here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),), unreadable=unread))
+    here = set_up(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),), unreadable=unread))
     here.expect(render(policy_document(granted(GHCR, HUB))))
     assert here.patch().written
     assert list(reported(here)) == [str(GHCR.arn)]
@@ -364,9 +366,9 @@ def test_an_unreadable_grant_stays_as_it_is_and_delays_nothing(
 
 
 @pytest.mark.parametrize("records", [CONFIRMED, UNCONFIRMED], ids=["confirmed", "not-confirmed"])
-def test_an_unreadable_secret_is_not_added(act: Acted, ledger: Ledger, records: tuple[GrantRecord, ...]) -> None:
+def test_an_unreadable_secret_is_not_added(set_up: SetUp, ledger: Ledger, records: tuple[GrantRecord, ...]) -> None:
     keep(ledger, *records)
-    here = act(replace(BROKEN, unreadable={str(HUB.arn): denied()}))
+    here = set_up(replace(BROKEN, unreadable={str(HUB.arn): denied()}))
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch().written
 
@@ -380,21 +382,21 @@ REKEYED: dict[str, tuple[Any, Any, Any]] = {
 
 @pytest.mark.parametrize("case", REKEYED.values(), ids=REKEYED)
 def test_a_secret_that_has_moved_to_another_key_takes_the_right_to_the_old_one_along(
-    act: Acted, ledger: Ledger, case: tuple[Any, Any, Any]
+    set_up: SetUp, ledger: Ledger, case: tuple[Any, Any, Any]
 ) -> None:
     before, now, after = case
     keep(ledger, *recorded(before))
-    here = act(replace(NAMES_KEYED, roles=(role(inline_policies=(own(before),)),), secrets=(GHCR, now)))
+    here = set_up(replace(NAMES_KEYED, roles=(role(inline_policies=(own(before),)),), secrets=(GHCR, now)))
     here.expect(render(policy_document(granted(GHCR, after))))
     assert here.patch().written
     (record,) = (each for each in ledger.roles.item(ROLE).grants if each.granted.secret == now.arn)
     assert (record.granted, record.granted_at, record.is_confirmed) == (granted(after)[0], YESTERDAY, True)
 
 
-def test_a_new_key_alone_is_written_reported_and_counted(act: Acted, ledger: Ledger) -> None:
+def test_a_new_key_alone_is_written_reported_and_counted(set_up: SetUp, ledger: Ledger) -> None:
     keep(ledger, *recorded(ANOTHER_KEY))
     world = World((task_definition(container(KEYED)),), (role(inline_policies=(own(ANOTHER_KEY),)),), (KEYED,))
-    here = act(world, writes_per_hour=1)
+    here = set_up(world, writes_per_hour=1)
     here.expect(render(policy_document(granted(KEYED))))
     assert here.patch().written
     assert reported(here) == {str(KEYED.arn): ("grant", str(key().arn), "")}
@@ -403,8 +405,8 @@ def test_a_new_key_alone_is_written_reported_and_counted(act: Acted, ledger: Led
     assert here.reported() == ["Remediation Completed", "Remediation Failed"]
 
 
-def test_a_grant_that_this_stack_did_not_make_is_named_and_not_recorded(act: Acted, ledger: Ledger) -> None:
-    here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),), secrets=(GHCR, HUB)))
+def test_a_grant_that_this_stack_did_not_make_is_named_and_not_recorded(set_up: SetUp, ledger: Ledger) -> None:
+    here = set_up(replace(BROKEN, roles=(role(inline_policies=(own(HUB),)),), secrets=(GHCR, HUB)))
     here.expect(render(policy_document(granted(GHCR, HUB))))
     assert here.patch().written
     assert set(ledger.roles.granted(ROLE)) == set(granted(GHCR))
@@ -428,26 +430,26 @@ ALIEN = {
 
 
 @pytest.mark.parametrize("statement", ALIEN.values(), ids=ALIEN)
-def test_a_foreign_statement_in_our_policy_stays(act: Acted, statement: dict[str, Any]) -> None:
-    here = act(replace(BROKEN, roles=(role(inline_policies=(own(HUB, extra=(statement,)),)),), secrets=(GHCR, HUB)))
+def test_a_foreign_statement_in_our_policy_stays(set_up: SetUp, statement: dict[str, Any]) -> None:
+    here = set_up(replace(BROKEN, roles=(role(inline_policies=(own(HUB, extra=(statement,)),)),), secrets=(GHCR, HUB)))
     document = policy_document(granted(GHCR, HUB))
     here.expect(render({**document, "Statement": [*document["Statement"], statement]}))
     assert here.patch().written
 
 
 @pytest.mark.parametrize("document", [{"Version": "2008-10-17", "Statement": []}, "not JSON"])
-def test_a_policy_of_our_name_that_is_not_ours_to_read_is_left_alone(act: Acted, document: Any) -> None:
-    here = act(replace(BROKEN, roles=(role(inline_policies=(replace(own(), document=document),)),)))
+def test_a_policy_of_our_name_that_is_not_ours_to_read_is_left_alone(set_up: SetUp, document: Any) -> None:
+    here = set_up(replace(BROKEN, roles=(role(inline_policies=(replace(own(), document=document),)),)))
     patched = here.patch()
     assert (patched.written, patched.why) == (False, f"{OWN_POLICY} is not a policy that Pullguard writes")
     assert "is left alone" in here.failure()["why"]
 
 
-def test_grants_of_ours_move_from_the_policy_of_the_former_name(act: Acted, ledger: Ledger) -> None:
+def test_grants_of_ours_move_from_the_policy_of_the_former_name(set_up: SetUp, ledger: Ledger) -> None:
     """They are written under the new name first, and taken from the old policy when IAM shows them there."""
     keep(ledger, *CONFIRMED)
     former = own(HUB, KEYED, name=POLICY_NAME)  # another stack has granted the other one
-    here = act(replace(BROKEN, roles=(role(inline_policies=(former,)),), secrets=(GHCR, HUB, KEYED)))
+    here = set_up(replace(BROKEN, roles=(role(inline_policies=(former,)),), secrets=(GHCR, HUB, KEYED)))
     here.expect(render(policy_document(granted(GHCR, HUB))))
     assert here.patch().written
     here.harness.world.roles = (role(inline_policies=(former, own(GHCR, HUB))),)
@@ -466,10 +468,10 @@ def test_grants_of_ours_move_from_the_policy_of_the_former_name(act: Acted, ledg
     ],
     ids=["a-stage", "an-endpoint", "a-stage-that-holds"],
 )
-def test_access_that_an_owner_may_have_narrowed_is_not_granted(act: Acted, condition: dict[str, Any]) -> None:
+def test_access_that_an_owner_may_have_narrowed_is_not_granted(set_up: SetUp, condition: dict[str, Any]) -> None:
     reads = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": str(KEYED.arn)}
     narrow = {"Version": "2012-10-17", "Statement": {**reads, "Condition": condition}}
     who = role(inline_policies=(NamedPolicy(name="own", document=narrow),))
-    here = act(World((task_definition(container(KEYED)),), (who,), (KEYED,)))
+    here = set_up(World((task_definition(container(KEYED)),), (who,), (KEYED,)))
     assert (here.patch().written, here.patch().why) == (False, NOTHING)
     assert here.reported() == []

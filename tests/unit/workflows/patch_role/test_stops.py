@@ -13,13 +13,13 @@ from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.ledger import Ledger
 from pullguard.store.roles import RoleStore
 from tests.fakes import granted, role_arn
-from tests.unit.workflows.patch_role.scene import BROKEN, GHCR, Acted
+from tests.unit.workflows.patch_role.scene import BROKEN, GHCR, SetUp
 
 STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00", reason="a bad deploy")
 
 
-def test_nothing_is_written_while_everything_is_stopped_and_the_plan_is_reported_once(act: Acted) -> None:
-    here = act(BROKEN, stop=switch_text(STOP))
+def test_nothing_is_written_while_everything_is_stopped_and_the_plan_is_reported_once(set_up: SetUp) -> None:
+    here = set_up(BROKEN, stop=switch_text(STOP))
     for message_id in ("m-1", "m-2"):
         assert not here.patch(message_id=message_id).written
     (detail,) = here.harness.sent.details("Remediation Planned")
@@ -30,24 +30,24 @@ def test_nothing_is_written_while_everything_is_stopped_and_the_plan_is_reported
     assert here.harness.sent.messages == []
 
 
-def test_another_stop_is_reported_again(act: Acted) -> None:
-    here = act(BROKEN, stop=switch_text(STOP))
+def test_another_stop_is_reported_again(set_up: SetUp) -> None:
+    here = set_up(BROKEN, stop=switch_text(STOP))
     here.patch()
     here.harness.stop = switch_text(replace(STOP, at="2026-11-24T08:00:00+00:00"))
     here.patch(message_id="m-2")
     assert here.reported() == ["Remediation Planned"] * 2
 
 
-def test_after_the_stop_the_same_message_writes(act: Acted) -> None:
-    here = act(BROKEN, stop=switch_text(STOP))
+def test_after_the_stop_the_same_message_writes(set_up: SetUp) -> None:
+    here = set_up(BROKEN, stop=switch_text(STOP))
     here.patch()
     here.harness.stop = GO_ON
     here.expect(render(policy_document(granted(GHCR))))
     assert here.patch().written
 
 
-def test_a_stop_uses_up_nothing_of_the_hours_writes(act: Acted) -> None:
-    here = act(BROKEN, stop=switch_text(STOP), writes_per_hour=1)
+def test_a_stop_uses_up_nothing_of_the_hours_writes(set_up: SetUp) -> None:
+    here = set_up(BROKEN, stop=switch_text(STOP), writes_per_hour=1)
     for number in range(3):
         here.patch(message_id=f"m-{number}")
     here.harness.stop = GO_ON
@@ -55,9 +55,9 @@ def test_a_stop_uses_up_nothing_of_the_hours_writes(act: Acted) -> None:
     assert here.patch(message_id="m-9").written
 
 
-def test_a_held_role_is_left_alone_and_no_other(act: Acted, ledger: Ledger) -> None:
+def test_a_held_role_is_left_alone_and_no_other(set_up: SetUp, ledger: Ledger) -> None:
     ledger.roles.save_hold(role_arn(), STOP)
-    here = act(BROKEN)
+    here = set_up(BROKEN)
     assert not here.patch().written
     (detail,) = here.harness.sent.details("Remediation Planned")
     assert f"the role is held {STOP}" in detail["remediation"]["why"]
@@ -67,8 +67,8 @@ def test_a_held_role_is_left_alone_and_no_other(act: Acted, ledger: Ledger) -> N
     assert here.patch(message_id="m-2").written
 
 
-def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_write(act: Acted, ledger: Ledger) -> None:
-    here = act(BROKEN)
+def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_write(set_up: SetUp, ledger: Ledger) -> None:
+    here = set_up(BROKEN)
     replaced = RoleStore.replace
 
     def plan_then_hold(self: RoleStore, role: Arn, known: RoleItem, new: RoleItem) -> bool:
@@ -88,9 +88,9 @@ def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_write(act: 
 
 @pytest.mark.parametrize("hold", [True, False], ids=["set", "ended"])
 def test_a_hold_that_changes_between_the_facts_and_the_plan_has_them_read_again(
-    act: Acted, ledger: Ledger, *, hold: bool
+    set_up: SetUp, ledger: Ledger, *, hold: bool
 ) -> None:
-    here = act(BROKEN)
+    here = set_up(BROKEN)
     if not hold:
         ledger.roles.save_hold(role_arn(), STOP)
     replaced = RoleStore.replace
@@ -111,8 +111,8 @@ def test_a_hold_that_changes_between_the_facts_and_the_plan_has_them_read_again(
 
 
 @pytest.mark.parametrize("code", ["ParameterNotFound", "AccessDeniedException", "ThrottlingException"])
-def test_without_an_answer_nothing_is_written_and_the_message_comes_back(act: Acted, code: str) -> None:
-    here = act(BROKEN, stop=ClientError({"Error": {"Code": code, "Message": ""}}, "GetParameter"))
+def test_without_an_answer_nothing_is_written_and_the_message_comes_back(set_up: SetUp, code: str) -> None:
+    here = set_up(BROKEN, stop=ClientError({"Error": {"Code": code, "Message": ""}}, "GetParameter"))
     for message_id in ("m-1", "m-1", "m-2"):
         with pytest.raises(NotNow, match="the stop parameter cannot be read"):
             here.patch(message_id=message_id)

@@ -1,4 +1,4 @@
-"""The acts, each with calls to ECS that are exactly those that it expects."""
+"""Harnesses, each with calls to ECS that are exactly those that it expects."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,23 +11,23 @@ from pullguard.planning.planner import Rules
 from pullguard.store.ledger import Ledger
 from tests.fakes import REGION
 from tests.flows import Harness, request
-from tests.unit.workflows.reregister.scene import MOVING, SUCCESSOR, Act, Acted, Wire
+from tests.unit.workflows.reregister.scene import MOVING, SUCCESSOR, ReregisterHarness, SetUp, Wire
 
 
 @pytest.fixture
-def act(ledger: Ledger) -> Iterator[Acted]:
+def set_up(ledger: Ledger) -> Iterator[SetUp]:
     wire = Wire()
     answer: Any = wire
     client = boto3.client("ecs", region_name=REGION, config=Config(retries={"total_max_attempts": 1}))
     client.meta.events.register_first("before-send.ecs", answer)
-    yield lambda world, **changes: Act(Harness(ledger, world, **changes), wire, client)
+    yield lambda world, **changes: ReregisterHarness(Harness(ledger, world, **changes), wire, client)
     assert wire.expected == []
 
 
 @pytest.fixture
-def moving(act: Acted) -> Act:
+def moving(set_up: SetUp) -> ReregisterHarness:
     """The successor was validated and is in order; the service may be moved."""
-    here = act(MOVING, rules=Rules(move_services=True))
+    here = set_up(MOVING, rules=Rules(move_services=True))
     here.harness.validate(request(SUCCESSOR))
     here.harness.sent.messages.clear()
     here.harness.sent.events.clear()

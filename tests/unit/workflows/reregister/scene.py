@@ -93,8 +93,8 @@ class Body(BytesIO):
         yield self.read()
 
 
-class Act:
-    """A stage with a reregisterer, whose calls to ECS are exactly those that are expected."""
+class ReregisterHarness:
+    """A harness with a reregisterer, whose calls to ECS are exactly those that are expected."""
 
     def __init__(self, harness: Harness, wire: Wire, client: Any) -> None:
         self.harness = harness
@@ -164,4 +164,4 @@ class Act:
         return remediation
 
 
-Acted = Callable[..., Act]
+SetUp = Callable[..., ReregisterHarness]

@@ -8,13 +8,13 @@ from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.families import FamilyStore
 from pullguard.workflows.reregister import LOCK_S
 from tests.fakes import role_arn
-from tests.unit.workflows.reregister.scene import STALE, SUCCESSOR, Act, Acted
+from tests.unit.workflows.reregister.scene import STALE, SUCCESSOR, ReregisterHarness, SetUp
 
 STOPPED = switch_text(Stop(by="ada", at="2026-11-23T11:59:00+00:00"))
 
 
-def test_while_everything_is_stopped_nothing_is_registered(act: Acted) -> None:
-    here = act(STALE, stop=STOPPED)
+def test_while_everything_is_stopped_nothing_is_registered(set_up: SetUp) -> None:
+    here = set_up(STALE, stop=STOPPED)
     for message_id in ("m-1", "m-2"):
         assert here.run(message_id=message_id).registered is None
         here.harness.later(seconds=LOCK_S)
@@ -22,8 +22,8 @@ def test_while_everything_is_stopped_nothing_is_registered(act: Acted) -> None:
 
 
 @pytest.mark.parametrize("held", ["everything", "family", "role"])
-def test_right_after_it_ends_the_next_message_registers(act: Acted, held: str) -> None:
-    here = act(STALE, stop=STOPPED if held == "everything" else GO_ON)
+def test_right_after_it_ends_the_next_message_registers(set_up: SetUp, held: str) -> None:
+    here = set_up(STALE, stop=STOPPED if held == "everything" else GO_ON)
     if held != "everything":
         hold(here, held)
     assert here.run().registered is None
@@ -35,14 +35,14 @@ def test_right_after_it_ends_the_next_message_registers(act: Acted, held: str) -
     assert here.run(message_id="m-2").registered == str(SUCCESSOR)
 
 
-def test_while_everything_is_stopped_no_service_is_moved(moving: Act) -> None:
+def test_while_everything_is_stopped_no_service_is_moved(moving: ReregisterHarness) -> None:
     moving.harness.stop = STOPPED
     moving.expect_comparison()
     assert moving.run().moved == 0
     assert moving.reported() == ["Remediation Planned"]
 
 
-def hold(here: Act, held: str) -> None:
+def hold(here: ReregisterHarness, held: str) -> None:
     stop = Stop(by="ada", at="2026-11-23T11:59:00+00:00")
     if held == "family":
         here.harness.ledger.families.save_hold("web", stop)
@@ -51,8 +51,8 @@ def hold(here: Act, held: str) -> None:
 
 
 @pytest.mark.parametrize("held", ["family", "role"])
-def test_nothing_is_registered_if_the_family_or_the_role_is_held(act: Acted, held: str) -> None:
-    here = act(STALE)
+def test_nothing_is_registered_if_the_family_or_the_role_is_held(set_up: SetUp, held: str) -> None:
+    here = set_up(STALE)
     hold(here, held)
     assert here.run().registered is None
     ((_, why),) = here.deeds("Remediation Planned")
@@ -60,14 +60,14 @@ def test_nothing_is_registered_if_the_family_or_the_role_is_held(act: Acted, hel
 
 
 @pytest.mark.parametrize("held", ["family", "role"])
-def test_no_service_is_moved_if_the_family_or_the_role_is_held(moving: Act, held: str) -> None:
+def test_no_service_is_moved_if_the_family_or_the_role_is_held(moving: ReregisterHarness, held: str) -> None:
     hold(moving, held)
     moving.expect_comparison()
     assert moving.run().moved == 0
     assert [target for target, _ in moving.deeds("Remediation Planned")] == ["web"]
 
 
-def hold_before_the_record(here: Act, monkeypatch: pytest.MonkeyPatch, held: str) -> None:
+def hold_before_the_record(here: ReregisterHarness, monkeypatch: pytest.MonkeyPatch, held: str) -> None:
     kept = FamilyStore.record_write
 
     def hold_then_keep(store: FamilyStore, *args: Any, **kwargs: Any) -> None:
@@ -79,9 +79,9 @@ def hold_before_the_record(here: Act, monkeypatch: pytest.MonkeyPatch, held: str
 
 @pytest.mark.parametrize("held", ["family", "role"])
 def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_registration(
-    act: Acted, monkeypatch: pytest.MonkeyPatch, held: str
+    set_up: SetUp, monkeypatch: pytest.MonkeyPatch, held: str
 ) -> None:
-    here = act(STALE)
+    here = set_up(STALE)
     here.expect_description()
     hold_before_the_record(here, monkeypatch, held)
     assert here.run().registered is None
@@ -91,7 +91,7 @@ def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_registratio
 
 @pytest.mark.parametrize("held", ["family", "role"])
 def test_a_hold_that_comes_between_the_proof_and_the_write_stops_the_move(
-    moving: Act, monkeypatch: pytest.MonkeyPatch, held: str
+    moving: ReregisterHarness, monkeypatch: pytest.MonkeyPatch, held: str
 ) -> None:
     moving.expect_comparison()
     moving.expect_service()

@@ -15,11 +15,11 @@ from pullguard.workflows.redeploy import NOTHING
 from pullguard.workflows.reregister import LOCK_S, Reregisterer
 from tests.fakes import ACCOUNT, NOW, World, container, denied, role, service, task_definition
 from tests.flows import ASKED_FOR, CAUSE
-from tests.unit.workflows.reregister.scene import MOVING, NEW, OLD, SOURCE, STALE, SUCCESSOR, Acted
+from tests.unit.workflows.reregister.scene import MOVING, NEW, OLD, SOURCE, STALE, SUCCESSOR, SetUp
 
 
-def test_the_exact_request_is_made_and_reported(act: Acted) -> None:
-    here = act(STALE)
+def test_the_exact_request_is_made_and_reported(set_up: SetUp) -> None:
+    here = set_up(STALE)
     here.expect_description()
     here.expect_registration()
     result = here.run()
@@ -29,8 +29,8 @@ def test_the_exact_request_is_made_and_reported(act: Acted) -> None:
     assert [arn for arn, _ in here.requests()] == [str(SUCCESSOR), str(SOURCE)]
 
 
-def test_a_second_run_finds_the_lock_taken_and_tries_again_after_it(act: Acted) -> None:
-    here = act(STALE)
+def test_a_second_run_finds_the_lock_taken_and_tries_again_after_it(set_up: SetUp) -> None:
+    here = set_up(STALE)
     here.expect_description()
     here.expect_registration()
     here.run(message_id="m-1")
@@ -39,8 +39,8 @@ def test_a_second_run_finds_the_lock_taken_and_tries_again_after_it(act: Acted) 
     assert here.requests() == [(str(SOURCE), LOCK_S)]
 
 
-def test_after_a_run_that_died_the_next_registers_when_the_lock_has_ended(act: Acted) -> None:
-    here = act(STALE)
+def test_after_a_run_that_died_the_next_registers_when_the_lock_has_ended(set_up: SetUp) -> None:
+    here = set_up(STALE)
     here.expect_description()
     here.expect_registration(error="ServerException")
     with pytest.raises(ClientError):
@@ -51,15 +51,15 @@ def test_after_a_run_that_died_the_next_registers_when_the_lock_has_ended(act: A
     assert here.run(message_id="m-1").registered == str(SUCCESSOR)
 
 
-def test_a_successor_is_adopted_and_nothing_is_registered_twice(act: Acted) -> None:
+def test_a_successor_is_adopted_and_nothing_is_registered_twice(set_up: SetUp) -> None:
     # The run that registered died before it reported; the tag on the new revision proves the registration.
-    here = act(replace(MOVING, running=Usage(newest=False, successor=SUCCESSOR)))
+    here = set_up(replace(MOVING, running=Usage(newest=False, successor=SUCCESSOR)))
     assert here.run().why == NOTHING
     assert here.reported() == []
 
 
-def test_a_revision_that_ecs_does_not_show_yet_is_not_registered_again(act: Acted) -> None:
-    here = act(STALE)
+def test_a_revision_that_ecs_does_not_show_yet_is_not_registered_again(set_up: SetUp) -> None:
+    here = set_up(STALE)
     here.expect_description()
     here.expect_registration()
     here.run(message_id="m-0")
@@ -87,14 +87,14 @@ NOTHING_TO_DO: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", NOTHING_TO_DO.values(), ids=NOTHING_TO_DO)
-def test_a_late_message_writes_nothing(act: Acted, changes: dict[str, Any]) -> None:
-    here = act(**changes)
+def test_a_late_message_writes_nothing(set_up: SetUp, changes: dict[str, Any]) -> None:
+    here = set_up(**changes)
     assert here.run().why == NOTHING
     assert (here.reported(), here.requests()) == ([], [])
 
 
-def test_a_definition_that_changed_since_it_was_planned_is_not_registered(act: Acted) -> None:
-    here = act(STALE)
+def test_a_definition_that_changed_since_it_was_planned_is_not_registered(set_up: SetUp) -> None:
+    here = set_up(STALE)
     here.expect_description(containerDefinitions=[container(NEW)])
     here.run()
     assert "not any more" not in here.failure()["what"]
@@ -104,8 +104,8 @@ def test_a_definition_that_changed_since_it_was_planned_is_not_registered(act: A
 # --- What would be lost ---
 
 
-def test_nothing_is_registered_where_it_is_not_seen_what_came_over_the_wire(act: Acted) -> None:
-    here = act(STALE)
+def test_nothing_is_registered_where_it_is_not_seen_what_came_over_the_wire(set_up: SetUp) -> None:
+    here = set_up(STALE)
     here.expect_description()
     ecs = Ecs(here.client)
     here.client.meta.events.unregister("before-parse.ecs.DescribeTaskDefinition", ecs._keep_raw)
@@ -115,8 +115,8 @@ def test_nothing_is_registered_where_it_is_not_seen_what_came_over_the_wire(act:
 
 
 @pytest.mark.parametrize("where", ["aThingOfNextYear", "containerDefinitions[0].aThingOfNextYear"])
-def test_a_member_that_the_sdk_does_not_know_stops_the_registration(act: Acted, where: str) -> None:
-    here = act(STALE)
+def test_a_member_that_the_sdk_does_not_know_stops_the_registration(set_up: SetUp, where: str) -> None:
+    here = set_up(STALE)
     if "[" in where:
         here.expect_description(containerDefinitions=[container(OLD, aThingOfNextYear=1)])
     else:
@@ -126,8 +126,8 @@ def test_a_member_that_the_sdk_does_not_know_stops_the_registration(act: Acted, 
     assert "Update Pullguard" in here.failure()["why"]
 
 
-def test_a_revision_that_aws_batch_registered_meanwhile_is_not_registered(act: Acted) -> None:
-    here = act(STALE)
+def test_a_revision_that_aws_batch_registered_meanwhile_is_not_registered(set_up: SetUp) -> None:
+    here = set_up(STALE)
     by_batch = f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSServiceRoleForBatch/aws-batch"
     here.expect_description(registeredBy=by_batch)
     here.run()
@@ -142,8 +142,8 @@ BESIDE: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("beside", "named"), BESIDE.values(), ids=BESIDE)
-def test_a_loss_beside_the_definition_stops_the_registration(act: Acted, beside: dict[str, Any], named: str) -> None:
-    here = act(STALE)
+def test_a_loss_beside_the_definition_stops_the_registration(set_up: SetUp, beside: dict[str, Any], named: str) -> None:
+    here = set_up(STALE)
     here.expect_description(beside=beside)
     assert here.run().registered is None
     assert named in here.failure()["why"]
@@ -153,8 +153,8 @@ def test_a_loss_beside_the_definition_stops_the_registration(act: Acted, beside:
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "AccessDenied"])
-def test_a_refusal_of_ecs_is_reported(act: Acted, code: str) -> None:
-    here = act(STALE)
+def test_a_refusal_of_ecs_is_reported(set_up: SetUp, code: str) -> None:
+    here = set_up(STALE)
     here.expect_description()
     here.expect_registration(error=code)
     here.run()
@@ -166,8 +166,8 @@ def test_a_refusal_of_ecs_is_reported(act: Acted, code: str) -> None:
 @pytest.mark.parametrize(
     ("error", "outcome"), [(None, "written"), ("AccessDenied", "refused"), ("Throttling", "unknown")]
 )
-def test_a_write_to_ecs_is_in_the_history(act: Acted, error: str | None, outcome: str) -> None:
-    here = act(STALE)
+def test_a_write_to_ecs_is_in_the_history(set_up: SetUp, error: str | None, outcome: str) -> None:
+    here = set_up(STALE)
     here.expect_description()
     here.expect_registration(error=error)
     with suppress(ClientError):
@@ -180,8 +180,8 @@ def test_a_write_to_ecs_is_in_the_history(act: Acted, error: str | None, outcome
     assert here.harness.ledger.write_counts.in_hour("family web", now=NOW) == (0 if error else 1)
 
 
-def test_any_other_error_of_ecs_sends_the_message_back(act: Acted) -> None:
-    here = act(STALE)
+def test_any_other_error_of_ecs_sends_the_message_back(set_up: SetUp) -> None:
+    here = set_up(STALE)
     here.expect_description()
     here.expect_registration(error="ThrottlingException")
     with pytest.raises(ClientError):
@@ -189,8 +189,8 @@ def test_any_other_error_of_ecs_sends_the_message_back(act: Acted) -> None:
     assert here.reported() == []
 
 
-def test_the_circuit_breaker_stops_and_reports(act: Acted) -> None:
-    here = act(STALE, writes_per_hour=1)
+def test_the_circuit_breaker_stops_and_reports(set_up: SetUp) -> None:
+    here = set_up(STALE, writes_per_hour=1)
     here.expect_description()
     here.expect_registration()
     here.run()
@@ -201,8 +201,8 @@ def test_the_circuit_breaker_stops_and_reports(act: Acted) -> None:
     assert "family web was written to 1 times in this hour" in here.failure()["why"]
 
 
-def test_copies_of_a_message_are_not_counted_by_the_circuit_breaker(act: Acted) -> None:
-    here = act(STALE, writes_per_hour=1)
+def test_copies_of_a_message_are_not_counted_by_the_circuit_breaker(set_up: SetUp) -> None:
+    here = set_up(STALE, writes_per_hour=1)
     here.expect_description()
     here.expect_registration()
     for number in range(5):
@@ -225,14 +225,14 @@ OBSERVED: dict[str, tuple[Rules, list[str]]] = {
 
 
 @pytest.mark.parametrize(("rules", "words"), OBSERVED.values(), ids=OBSERVED)
-def test_observing_says_what_would_follow_the_registration(act: Acted, rules: Rules, words: list[str]) -> None:
+def test_observing_says_what_would_follow_the_registration(set_up: SetUp, rules: Rules, words: list[str]) -> None:
     owned = replace(service("c"), tags={"aws:cloudformation:stack-name": "prod"})
     usage = Usage(
         newest=True,
         services=(service("a"), service("b", controller="CODE_DEPLOY"), owned),
         schedules=(ScheduleUse(kind="rule", name="nightly", within="1", task_definition=SOURCE),),
     )
-    here = act(replace(STALE, running=usage), mode="observe", rules=rules)
+    here = set_up(replace(STALE, running=usage), mode="observe", rules=rules)
     here.harness.validate()
     ((_, why),) = here.deeds("Remediation Planned")
     assert all(each in why for each in words)

@@ -11,7 +11,7 @@ from pullguard.planning.planner import Rules
 from pullguard.workflows.execute import WAITS_S
 from tests.fakes import REGION, container, revision_arn, service, task_definition
 from tests.flows import request
-from tests.unit.workflows.reregister.scene import MOVING, NEW, SOURCE, STALE, SUCCESSOR, Act, Acted
+from tests.unit.workflows.reregister.scene import MOVING, NEW, SOURCE, STALE, SUCCESSOR, ReregisterHarness, SetUp
 
 # --- Meanwhile ---
 
@@ -23,12 +23,12 @@ HUMAN: dict[str, Any] = {
 LATE = revision_arn(revision=9)
 
 
-@pytest.mark.parametrize("earlier_looks", [0, 1])
+@pytest.mark.parametrize("earlier_validations", [0, 1])
 def test_a_revision_that_another_caller_registered_after_the_proof_is_not_hidden(
-    act: Acted, earlier_looks: int
+    set_up: SetUp, earlier_validations: int
 ) -> None:
-    here = act(STALE)
-    for _ in range(earlier_looks):
+    here = set_up(STALE)
+    for _ in range(earlier_validations):
         here.expect_description()
     here.expect_description(**HUMAN)
     result = here.run()
@@ -51,8 +51,8 @@ EARLIER: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("newer", EARLIER.values(), ids=EARLIER)
-def test_a_revision_that_was_hidden_with_another_after_it_is_reported(act: Acted, newer: dict[str, Any]) -> None:
-    here = act(STALE)
+def test_a_revision_that_was_hidden_with_another_after_it_is_reported(set_up: SetUp, newer: dict[str, Any]) -> None:
+    here = set_up(STALE)
     here.expect_description()
     here.expect_registration(new=revision_arn(revision=10))
     here.expect_validation_of(
@@ -66,9 +66,9 @@ def test_a_revision_that_was_hidden_with_another_after_it_is_reported(act: Acted
 
 @pytest.mark.parametrize(("members", "hidden"), BETWEEN.values(), ids=BETWEEN)
 def test_a_revision_that_was_hidden_in_the_last_moment_is_reported(
-    act: Acted, members: dict[str, Any], *, hidden: bool
+    set_up: SetUp, members: dict[str, Any], *, hidden: bool
 ) -> None:
-    here = act(STALE)
+    here = set_up(STALE)
     here.expect_description()
     here.expect_registration(new=LATE)
     here.expect_validation_of("web:8", **members)
@@ -79,10 +79,10 @@ def test_a_revision_that_was_hidden_in_the_last_moment_is_reported(
         assert f"deregister-task-definition --region {REGION} --task-definition {LATE}" in here.failure()["remedy"]
 
 
-def test_no_service_is_moved_to_a_copy_that_hides_somebodys_revision(act: Acted) -> None:
+def test_no_service_is_moved_to_a_copy_that_hides_somebodys_revision(set_up: SetUp) -> None:
     late = task_definition(container(NEW), revision=9)
     usage = Usage(newest=False, successor=LATE, services=(service(),))
-    here = act(
+    here = set_up(
         replace(STALE, task_definitions=(*STALE.task_definitions, late), running=usage), rules=Rules(move_services=True)
     )
     here.harness.validate(request(LATE))
@@ -100,13 +100,13 @@ DEPLOYED: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("earlier_looks", [0, 1])
+@pytest.mark.parametrize("earlier_validations", [0, 1])
 @pytest.mark.parametrize("members", DEPLOYED.values(), ids=DEPLOYED)
 def test_a_service_that_was_deployed_meanwhile_is_not_moved_back(
-    moving: Act, members: dict[str, Any], earlier_looks: int
+    moving: ReregisterHarness, members: dict[str, Any], earlier_validations: int
 ) -> None:
     moving.expect_comparison()
-    for _ in range(earlier_looks):
+    for _ in range(earlier_validations):
         moving.expect_service()
     moving.expect_service(**members)
     result = moving.run()
@@ -124,8 +124,8 @@ UNDONE: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("members", UNDONE.values(), ids=UNDONE)
-def test_a_revision_that_was_deregistered_is_not_registered_again(act: Acted, members: dict[str, Any]) -> None:
-    here = act(STALE)
+def test_a_revision_that_was_deregistered_is_not_registered_again(set_up: SetUp, members: dict[str, Any]) -> None:
+    here = set_up(STALE)
     here.expect_description()
     here.expect_registration()
     here.run(message_id="m-0")
@@ -138,8 +138,8 @@ def test_a_revision_that_was_deregistered_is_not_registered_again(act: Acted, me
     assert "web:8, which Pullguard registered in its place, is not active any more" in why
 
 
-def test_a_registration_of_a_run_that_died_at_once_stays_undone_too(act: Acted) -> None:
-    here = act(STALE)
+def test_a_registration_of_a_run_that_died_at_once_stays_undone_too(set_up: SetUp) -> None:
+    here = set_up(STALE)
     here.expect_description()
     here.expect_registration(error="ServerException")  # and yet it took effect
     with pytest.raises(ClientError):
@@ -152,7 +152,7 @@ def test_a_registration_of_a_run_that_died_at_once_stays_undone_too(act: Acted) 
     assert here.run(message_id="m-2").registered is None
 
 
-def test_a_service_that_was_moved_back_stays_there(moving: Act) -> None:
+def test_a_service_that_was_moved_back_stays_there(moving: ReregisterHarness) -> None:
     moving.expect_comparison()
     moving.expect_move()
     moving.run()

@@ -10,7 +10,7 @@ from tests.unit.workflows.resolve_change.scene import API, GHCR, WEB, asked, res
 
 NATIVE, CLOUDTRAIL = sample("secret-label-updated"), sample("put-secret-value")
 ELSEWHERE = sample("secret-label-updated", versionId="00000000-084a-49c9-8722-cbfb0f25c456")
-# Each row: the events in the order of their coming, and which of them ask for looks.
+# Each row: the events in the order of their coming, and which of them request validations.
 COMINGS: dict[str, tuple[list[str], list[bool]]] = {
     "natively and through CloudTrail": ([NATIVE, CLOUDTRAIL], [True, False]),
     "through CloudTrail and natively": ([CLOUDTRAIL, NATIVE], [True, False]),

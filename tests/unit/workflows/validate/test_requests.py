@@ -138,8 +138,8 @@ def test_a_refusal_is_reported_once(harness: Staged, mode: str) -> None:
 UNREAD = replace(STALE, roles=(role(),))  # its role cannot read the secret that a new revision would name
 CLOSED = secret(registry=None)
 REFUSALS: dict[str, tuple[World, list[str]]] = {
-    "the-secrets-owner-has-not-agreed": (replace(UNREAD, secrets=(CLOSED,)), ["grant"]),
-    "the-roles-owner-has-not-agreed": (replace(UNREAD, roles=(role(managed=False),)), ["grant"]),
+    "the-secrets-owner-has-not-consented": (replace(UNREAD, secrets=(CLOSED,)), ["grant"]),
+    "the-roles-owner-has-not-consented": (replace(UNREAD, roles=(role(managed=False),)), ["grant"]),
     "no-grant-is-missing": (replace(STALE, roles=(role(reads=[CLOSED], managed=False),)), ["reregister"]),
     "the-registration-is-refused-for-a-reason-of-its-own": (
         replace(

@@ -1,4 +1,4 @@
-"""The acts, each with writes to IAM that are exactly those that it expects."""
+"""Harnesses, each with writes to IAM that are exactly those that it expects."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,14 +11,14 @@ from pullguard.aws.iam import Iam
 from pullguard.store.ledger import Ledger
 from tests.fakes import REGION
 from tests.flows import Harness
-from tests.unit.workflows.patch_role.revocation.scene import GHCR, HUB, Act, Acted
+from tests.unit.workflows.patch_role.revocation.scene import GHCR, HUB, RevocationHarness, SetUp
 
 
 @pytest.fixture
-def act(ledger: Ledger) -> Iterator[Acted]:
+def set_up(ledger: Ledger) -> Iterator[SetUp]:
     client = boto3.client("iam", region_name=REGION)
     with Stubber(client) as stubber:
-        yield lambda world, *held, **changes: Act(
+        yield lambda world, *held, **changes: RevocationHarness(
             Harness(ledger, replace(world, asked=[], unreadable={**world.unreadable}), **changes),
             stubber,
             Iam(client),

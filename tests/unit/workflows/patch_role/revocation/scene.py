@@ -32,8 +32,8 @@ USES_HUB = task_definition(container(HUB, image="docker.io/acme/web:1"))
 UNUSED = World((USES_HUB,), (holder(GHCR, HUB),), (GHCR, HUB))
 
 
-class Act:
-    """A stage where sweeps come and go, and a writer whose writes to IAM are exactly those that are expected."""
+class RevocationHarness:
+    """A harness in which sweeps come and go, with a writer whose writes to IAM are exactly those that are expected."""
 
     def __init__(self, harness: Harness, stubber: Stubber, iam: Iam, *held: Any) -> None:
         self.harness, self.stubber, self.iam = harness, stubber, iam
@@ -124,4 +124,4 @@ def references(world: World, definition: Any) -> frozenset[str]:
     return frozenset({role_name(ACCOUNT, "web-execution"), *named})
 
 
-Acted = Callable[..., Act]
+SetUp = Callable[..., RevocationHarness]

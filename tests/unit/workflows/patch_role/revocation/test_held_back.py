@@ -10,7 +10,7 @@ from pullguard.domain.role_item import SHOWS_AFTER
 from pullguard.domain.stop import Stop, switch_text
 from tests.fakes import Crash, granted, secret
 from tests.unit.workflows.granted_role import ROLE, a_write, count_write, holder, keep, recorded
-from tests.unit.workflows.patch_role.revocation.scene import GHCR, GRACE_DAYS, HUB, UNUSED, Acted
+from tests.unit.workflows.patch_role.revocation.scene import GHCR, GRACE_DAYS, HUB, UNUSED, SetUp
 
 OBSERVE = {"pullguard:mode": "observe"}
 OBSERVED: dict[str, dict[str, Any]] = {
@@ -21,9 +21,9 @@ OBSERVED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("changes", OBSERVED.values(), ids=OBSERVED)
-def test_observing_revokes_nothing_and_reports_nothing(act: Acted, changes: dict[str, Any]) -> None:
+def test_observing_revokes_nothing_and_reports_nothing(set_up: SetUp, changes: dict[str, Any]) -> None:
     mode = changes.get("mode", "remediate")
-    here = act(replace(UNUSED, **{name: each for name, each in changes.items() if name != "mode"}), mode=mode)
+    here = set_up(replace(UNUSED, **{name: each for name, each in changes.items() if name != "mode"}), mode=mode)
     here.unused_for(GRACE_DAYS)
     for message_id in ("m-1", "m-2"):
         assert here.review(message_id=message_id).withdrawn == 0
@@ -41,9 +41,9 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("changes", [each for each, _ in REFUSED.values()], ids=REFUSED)
 def test_a_role_on_which_iam_would_refuse_the_write_is_reported_and_not_tried(
-    act: Acted, changes: dict[str, Any]
+    set_up: SetUp, changes: dict[str, Any]
 ) -> None:
-    here = act(replace(UNUSED, roles=(holder(GHCR, HUB, **changes),)))
+    here = set_up(replace(UNUSED, roles=(holder(GHCR, HUB, **changes),)))
     here.unused_for(GRACE_DAYS)
     assert here.review().withdrawn == 0
     planned = [each["remediation"] for each in here.harness.sent.details("Remediation Planned")]
@@ -55,9 +55,9 @@ def test_a_role_on_which_iam_would_refuse_the_write_is_reported_and_not_tried(
 
 @pytest.mark.parametrize(("changes", "why"), REFUSED.values(), ids=REFUSED)
 def test_a_role_on_which_iam_refuses_the_write_keeps_its_grants_and_reports_them(
-    act: Acted, changes: dict[str, Any], why: str
+    set_up: SetUp, changes: dict[str, Any], why: str
 ) -> None:
-    here = act(replace(UNUSED, roles=(holder(GHCR, **changes),)))
+    here = set_up(replace(UNUSED, roles=(holder(GHCR, **changes),)))
     here.allow(without_consent=True)
     keep(here.harness.ledger, *recorded(GHCR, is_confirmed=False))
     here.expect_delete(error="AccessDenied")
@@ -73,8 +73,8 @@ STOP = Stop(by="ada", at="2026-11-23T11:59:00+00:00")
 
 
 @pytest.mark.parametrize("how", ["stopped", "held"])
-def test_nothing_is_revoked_while_it_is_stopped_or_held(act: Acted, how: str) -> None:
-    here = act(UNUSED, stop=switch_text(STOP)) if how == "stopped" else act(UNUSED)
+def test_nothing_is_revoked_while_it_is_stopped_or_held(set_up: SetUp, how: str) -> None:
+    here = set_up(UNUSED, stop=switch_text(STOP)) if how == "stopped" else set_up(UNUSED)
     if how == "held":
         here.harness.ledger.roles.save_hold(ROLE, STOP)
     here.unused_for(GRACE_DAYS)
@@ -83,8 +83,8 @@ def test_nothing_is_revoked_while_it_is_stopped_or_held(act: Acted, how: str) ->
     assert here.kept() == set(granted(GHCR, HUB))
 
 
-def test_an_open_circuit_breaker_holds_back_no_revocation_and_counts_it(act: Acted) -> None:
-    here = act(UNUSED, writes_per_hour=1)
+def test_an_open_circuit_breaker_holds_back_no_revocation_and_counts_it(set_up: SetUp) -> None:
+    here = set_up(UNUSED, writes_per_hour=1)
     here.unused_for(GRACE_DAYS)
     count_write(here.harness.ledger, GHCR.arn, here.harness.time)
     here.expect_put(HUB)
@@ -92,8 +92,8 @@ def test_an_open_circuit_breaker_holds_back_no_revocation_and_counts_it(act: Act
     assert here.harness.ledger.roles.item(ROLE).writes_this_hour(GHCR.arn, here.harness.time) == 2
 
 
-def test_a_refusal_of_iam_is_reported_and_forgets_nothing(act: Acted) -> None:
-    here = act(UNUSED)
+def test_a_refusal_of_iam_is_reported_and_forgets_nothing(set_up: SetUp) -> None:
+    here = set_up(UNUSED)
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB, error="AccessDenied")
     assert here.review().withdrawn == 0
@@ -104,8 +104,8 @@ def test_a_refusal_of_iam_is_reported_and_forgets_nothing(act: Acted) -> None:
     assert here.review(message_id="m-2").withdrawn == 1
 
 
-def test_a_run_that_dies_after_the_write_is_made_good_by_the_next_exactly_once(act: Acted) -> None:
-    here = act(UNUSED)
+def test_a_run_that_dies_after_the_write_is_made_good_by_the_next_exactly_once(set_up: SetUp) -> None:
+    here = set_up(UNUSED)
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB)
     here.harness.sent.failing = ["put_events"]
@@ -121,9 +121,11 @@ def test_a_run_that_dies_after_the_write_is_made_good_by_the_next_exactly_once(a
 
 
 @pytest.mark.parametrize(("minutes", "stays"), [(1, True), (6, False)], ids=["a-moment-ago", "long-ago"])
-def test_a_recent_grant_that_iam_does_not_show_yet_is_not_overwritten(act: Acted, minutes: int, *, stays: bool) -> None:
+def test_a_recent_grant_that_iam_does_not_show_yet_is_not_overwritten(
+    set_up: SetUp, minutes: int, *, stays: bool
+) -> None:
     quay = secret("registry/quay", "QuayQu", registry="quay.io")
-    here = act(replace(UNUSED, secrets=(GHCR, HUB, quay)))
+    here = set_up(replace(UNUSED, secrets=(GHCR, HUB, quay)))
     here.unused_for(GRACE_DAYS)
     at = here.harness.time - timedelta(minutes=minutes)
     write = a_write(granted(GHCR, HUB), granted(GHCR, HUB, quay), at=at)

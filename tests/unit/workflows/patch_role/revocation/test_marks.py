@@ -13,11 +13,11 @@ from pullguard.domain.role_policy import RevocationRules
 from pullguard.store.entries import Entry
 from tests.fakes import ACCOUNT, NOW, Crash, granted, revision_arn
 from tests.unit.workflows.granted_role import ROLE
-from tests.unit.workflows.patch_role.revocation.scene import GHCR, GRACE_DAYS, HUB, UNUSED, Acted
+from tests.unit.workflows.patch_role.revocation.scene import GHCR, GRACE_DAYS, HUB, UNUSED, SetUp
 
 
-def test_marks_are_set_although_nothing_is_to_be_revoked(act: Acted) -> None:
-    here = act(UNUSED)
+def test_marks_are_set_although_nothing_is_to_be_revoked(set_up: SetUp) -> None:
+    here = set_up(UNUSED)
     here.rules = RevocationRules()
     here.unused_for(GRACE_DAYS)
     assert here.review().withdrawn == 0
@@ -37,9 +37,9 @@ USES: dict[str, tuple[list[tuple[str, ...]], bool]] = {
 
 @pytest.mark.parametrize(("uses", "marked"), USES.values(), ids=USES)
 def test_a_grant_is_unneeded_unless_one_task_definition_names_its_role_and_its_secret(
-    act: Acted, uses: list[tuple[str, ...]], *, marked: bool
+    set_up: SetUp, uses: list[tuple[str, ...]], *, marked: bool
 ) -> None:
-    here = act(UNUSED)
+    here = set_up(UNUSED)
     for number, things in enumerate(uses):
         here.harness.ledger.entries.keep_references(revision_arn(f"f{number}"), Entry(), frozenset(things))
     here.sweep()
@@ -48,8 +48,8 @@ def test_a_grant_is_unneeded_unless_one_task_definition_names_its_role_and_its_s
 
 
 @pytest.mark.parametrize("sweep", ["s-1", "s-3", "e-1"], ids=["an-earlier-ones", "a-later-ones", "nobodys"])
-def test_the_review_of_another_sweep_than_the_last_complete_one_revokes_nothing(act: Acted, sweep: str) -> None:
-    here = act(UNUSED)
+def test_the_review_of_another_sweep_than_the_last_complete_one_revokes_nothing(set_up: SetUp, sweep: str) -> None:
+    here = set_up(UNUSED)
     here.unused_for(GRACE_DAYS)
     assert here.review(sweep=sweep).withdrawn == 0
     assert here.record(GHCR).unneeded_since == NOW  # and proves nothing either way
@@ -58,16 +58,16 @@ def test_the_review_of_another_sweep_than_the_last_complete_one_revokes_nothing(
 
 
 @pytest.mark.parametrize("sweep", ["s-0", "s-2"], ids=["an-earlier-ones", "a-later-ones"])
-def test_the_review_of_another_sweep_marks_nothing(act: Acted, sweep: str) -> None:
-    here = act(UNUSED)
+def test_the_review_of_another_sweep_marks_nothing(set_up: SetUp, sweep: str) -> None:
+    here = set_up(UNUSED)
     here.know()
     here.sweep()
     here.review(sweep=sweep)
     assert here.record(GHCR).unneeded_since is None
 
 
-def test_a_mark_keeps_its_day_and_no_later_sweep_renews_it(act: Acted) -> None:
-    here = act(UNUSED)
+def test_a_mark_keeps_its_day_and_no_later_sweep_renews_it(set_up: SetUp) -> None:
+    here = set_up(UNUSED)
     here.know()
     for _ in range(3):
         here.sweep()
@@ -78,8 +78,8 @@ def test_a_mark_keeps_its_day_and_no_later_sweep_renews_it(act: Acted) -> None:
     assert here.kept() == set(granted(GHCR, HUB))
 
 
-def test_a_sweep_that_dies_before_it_has_asked_asks_again(act: Acted) -> None:
-    here = act(UNUSED)
+def test_a_sweep_that_dies_before_it_has_asked_asks_again(set_up: SetUp) -> None:
+    here = set_up(UNUSED)
     here.know()
     here.harness.sent.failing = ["send_message"]
     with pytest.raises(Crash):

@@ -12,11 +12,11 @@ from pullguard.workflows.reconcile_role import LAST_LOOK
 from pullguard.workflows.role_reports import REVOKED_SHOWS_S
 from tests.fakes import NOW, World, container, granted, revision_arn, role, secret, task_definition
 from tests.unit.workflows.granted_role import ROLE, a_write, holder, keep
-from tests.unit.workflows.patch_role.revocation.scene import GHCR, GRACE_DAYS, HUB, KEYED, UNUSED, USES_HUB, Acted
+from tests.unit.workflows.patch_role.revocation.scene import GHCR, GRACE_DAYS, HUB, KEYED, UNUSED, USES_HUB, SetUp
 
 
-def test_an_unneeded_grant_is_revoked_after_the_grace_and_reported(act: Acted) -> None:
-    here = act(UNUSED)
+def test_an_unneeded_grant_is_revoked_after_the_grace_and_reported(set_up: SetUp) -> None:
+    here = set_up(UNUSED)
     here.unused_for(GRACE_DAYS)
     assert here.asked() == [str(ROLE)] * 2
     here.expect_put(HUB)
@@ -30,8 +30,8 @@ def test_an_unneeded_grant_is_revoked_after_the_grace_and_reported(act: Acted) -
     assert here.kept() == set(granted(HUB))
 
 
-def test_every_revocation_is_recorded_as_the_other_writes_are(act: Acted) -> None:
-    here = act(UNUSED)
+def test_every_revocation_is_recorded_as_the_other_writes_are(set_up: SetUp) -> None:
+    here = set_up(UNUSED)
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB)
     here.review()
@@ -44,21 +44,21 @@ def test_every_revocation_is_recorded_as_the_other_writes_are(act: Acted) -> Non
     assert write.users[str(GHCR.arn)] == str(revision_arn("web", 6))
 
 
-def test_its_last_user_and_the_role_are_validated_again_after_it(act: Acted) -> None:
-    here = act(UNUSED)
+def test_its_last_user_and_the_role_are_validated_again_after_it(set_up: SetUp) -> None:
+    here = set_up(UNUSED)
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB)
     here.review()
-    looks = [each for each in here.harness.sent.messages if each["QueueUrl"] == "validations"]
-    user, last = (json.loads(each["MessageBody"]) for each in looks)
+    requests = [each for each in here.harness.sent.messages if each["QueueUrl"] == "validations"]
+    user, last = (json.loads(each["MessageBody"]) for each in requests)
     assert user["task_definition"] == str(revision_arn("web", 6))
     cause = Provenance(kind=LISTED, event_id="s-2", at=here.harness.time)
     assert last == json.loads(Review(role=ROLE, provenance=cause).to_json())
-    assert [each["DelaySeconds"] for each in looks] == [REVOKED_SHOWS_S, LAST_LOOK.total_seconds()]
+    assert [each["DelaySeconds"] for each in requests] == [REVOKED_SHOWS_S, LAST_LOOK.total_seconds()]
 
 
-def test_a_policy_that_would_be_empty_is_deleted(act: Acted) -> None:
-    here = act(World((), (holder(KEYED),), (KEYED,)), KEYED)
+def test_a_policy_that_would_be_empty_is_deleted(set_up: SetUp) -> None:
+    here = set_up(World((), (holder(KEYED),), (KEYED,)), KEYED)
     here.unused_for(GRACE_DAYS)
     here.expect_delete()
     assert here.review().withdrawn == 1
@@ -66,15 +66,15 @@ def test_a_policy_that_would_be_empty_is_deleted(act: Acted) -> None:
     assert here.kept() == set()
 
 
-def test_a_policy_that_is_gone_already_costs_no_write(act: Acted) -> None:
-    here = act(replace(UNUSED, roles=(role(),)))
+def test_a_policy_that_is_gone_already_costs_no_write(set_up: SetUp) -> None:
+    here = set_up(replace(UNUSED, roles=(role(),)))
     here.unused_for(GRACE_DAYS)
     assert here.review().withdrawn == 0
     assert (here.reported(), here.kept()) == ([], set())
 
 
-def test_without_a_grace_the_first_complete_sweep_is_enough(act: Acted) -> None:
-    here = act(UNUSED)
+def test_without_a_grace_the_first_complete_sweep_is_enough(set_up: SetUp) -> None:
+    here = set_up(UNUSED)
     here.allow(grace=timedelta(0))
     here.know()
     here.sweep()
@@ -82,8 +82,8 @@ def test_without_a_grace_the_first_complete_sweep_is_enough(act: Acted) -> None:
     assert here.review().withdrawn == 1
 
 
-def test_a_deleted_secret_costs_no_write_and_goes_with_the_next_one(act: Acted) -> None:
-    here = act(replace(UNUSED, roles=(holder(GHCR, HUB, KEYED),), secrets=(HUB, KEYED)), GHCR, HUB, KEYED)
+def test_a_deleted_secret_costs_no_write_and_goes_with_the_next_one(set_up: SetUp) -> None:
+    here = set_up(replace(UNUSED, roles=(holder(GHCR, HUB, KEYED),), secrets=(HUB, KEYED)), GHCR, HUB, KEYED)
     here.allow(unneeded=False)
     here.unused_for(GRACE_DAYS)
     assert here.review().withdrawn == 0
@@ -95,18 +95,18 @@ def test_a_deleted_secret_costs_no_write_and_goes_with_the_next_one(act: Acted) 
     assert why == {"the secret no longer exists", "no task definition in use names it"}
 
 
-def test_an_unneeded_grant_goes_although_its_secret_lost_its_opt_in(act: Acted) -> None:
-    here = act(replace(UNUSED, secrets=(secret(registry=None), HUB)))
+def test_an_unneeded_grant_goes_although_its_secret_lost_its_opt_in(set_up: SetUp) -> None:
+    here = set_up(replace(UNUSED, secrets=(secret(registry=None), HUB)))
     here.unused_for(GRACE_DAYS)
     here.expect_put(HUB)
     assert here.review().withdrawn == 1
     assert here.why("Remediation Completed") == "no task definition in use names it"
 
 
-def test_a_needed_grant_whose_secret_lost_its_opt_in_stays_until_the_deployment_says_so(act: Acted) -> None:
+def test_a_needed_grant_whose_secret_lost_its_opt_in_stays_until_the_deployment_says_so(set_up: SetUp) -> None:
     """Allowing the revocation of unneeded grants does not allow this."""
     untagged = secret("registry/hub", "HubHub", registry=None)
-    here = act(replace(UNUSED, roles=(holder(HUB),), secrets=(untagged,)), HUB)
+    here = set_up(replace(UNUSED, roles=(holder(HUB),), secrets=(untagged,)), HUB)
     here.unused_for(GRACE_DAYS)
     assert here.review().withdrawn == 0
     assert "does not consent to this grant any more" in here.why("Remediation Planned")
@@ -116,9 +116,9 @@ def test_a_needed_grant_whose_secret_lost_its_opt_in_stays_until_the_deployment_
     assert here.why("Remediation Completed") == "an owner does not consent"
 
 
-def test_a_needed_grant_without_consent_is_revoked_after_the_grace_if_the_deployment_says_so(act: Acted) -> None:
+def test_a_needed_grant_without_consent_is_revoked_after_the_grace_if_the_deployment_says_so(set_up: SetUp) -> None:
     untagged = secret("registry/hub", "HubHub", registry=None)
-    here = act(replace(UNUSED, roles=(holder(HUB),), secrets=(untagged,)), HUB)
+    here = set_up(replace(UNUSED, roles=(holder(HUB),), secrets=(untagged,)), HUB)
     here.allow(without_consent=True, unneeded=False)
     here.unused_for(GRACE_DAYS - 1)
     assert here.review().withdrawn == 0
@@ -127,8 +127,8 @@ def test_a_needed_grant_without_consent_is_revoked_after_the_grace_if_the_deploy
     assert here.review(message_id="m-2").withdrawn == 1
 
 
-def test_a_grant_that_only_a_dead_revision_names_is_revoked(act: Acted) -> None:
-    here = act(replace(UNUSED, running=Usage(newest=False)), GHCR)
+def test_a_grant_that_only_a_dead_revision_names_is_revoked(set_up: SetUp) -> None:
+    here = set_up(replace(UNUSED, running=Usage(newest=False)), GHCR)
     here.harness.world = replace(here.harness.world, roles=(holder(GHCR),), task_definitions=(USES_HUB,))
     here.unused_for(GRACE_DAYS)
     here.harness.world = replace(here.harness.world, task_definitions=(task_definition(container(GHCR)),))
@@ -136,8 +136,8 @@ def test_a_grant_that_only_a_dead_revision_names_is_revoked(act: Acted) -> None:
     assert here.review().withdrawn == 1
 
 
-def test_a_grant_of_a_run_that_died_is_known_by_the_record_of_its_write(act: Acted) -> None:
-    here = act(replace(UNUSED, roles=(holder(GHCR, HUB, KEYED),), secrets=(GHCR, HUB, KEYED)))
+def test_a_grant_of_a_run_that_died_is_known_by_the_record_of_its_write(set_up: SetUp) -> None:
+    here = set_up(replace(UNUSED, roles=(holder(GHCR, HUB, KEYED),), secrets=(GHCR, HUB, KEYED)))
     dead = a_write(granted(GHCR, HUB), granted(GHCR, HUB, KEYED), outcome="planned", at=NOW - timedelta(minutes=5))
     keep(here.harness.ledger, writes=(dead,))
     here.unused_for(GRACE_DAYS)
@@ -152,9 +152,9 @@ def test_a_grant_of_a_run_that_died_is_known_by_the_record_of_its_write(act: Act
     assert here.review(message_id="m-2").withdrawn == 1
 
 
-def test_a_grant_in_the_policy_of_the_former_name_is_revoked_there(act: Acted) -> None:
+def test_a_grant_in_the_policy_of_the_former_name_is_revoked_there(set_up: SetUp) -> None:
     """It had no room under the new name; what another stack granted there stays."""
-    here = act(World((), (holder(GHCR, KEYED, policy=POLICY_NAME),), (KEYED,)), GHCR)
+    here = set_up(World((), (holder(GHCR, KEYED, policy=POLICY_NAME),), (KEYED,)), GHCR)
     keep(here.harness.ledger)
     here.harness.world.secrets = (secret(registry=None), KEYED)
     (unconfirmed,) = (replace(each, is_confirmed=False) for each in here.harness.ledger.roles.item(ROLE).grants)
