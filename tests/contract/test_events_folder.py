@@ -23,7 +23,7 @@ from pullguard.events import (
     parse_event_text,
 )
 
-MESSAGES = ("finding-opened", "look-at-web", "look-at-worker", "sweep-first-page", "sweep-is-due")
+MESSAGES = ("finding-opened", "validate-web", "validate-worker", "sweep-first-page", "sweep-is-due")
 """Input of the functions behind the first queue; tests/runtime sends it to them."""
 
 FOLDER = Path(__file__).parents[2] / "events"

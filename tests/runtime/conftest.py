@@ -105,7 +105,7 @@ def opened(held: Scene, served: Served) -> Opened:
     @cache
     def ask() -> Mapping[tuple[str, str], Any]:
         rewind(held)
-        answer = served.call("ValidateTaskDefinitionFunction", sqs_event(sample("messages/look-at-web")))
+        answer = served.call("ValidateTaskDefinitionFunction", sqs_event(sample("messages/validate-web")))
         assert answer == {"batchItemFailures": []}
         return items(held)
 

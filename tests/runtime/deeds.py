@@ -195,7 +195,7 @@ DEEDS = (
     ),
     Deed(
         function="validate_task_definition",
-        samples=("messages/look-at-web", "messages/look-at-worker"),
+        samples=("messages/validate-web", "messages/validate-worker"),
         services=("dynamodb", "ecs", "events", "iam", "secretsmanager", "sqs"),
         done=_findings_are_open,
     ),
@@ -208,13 +208,13 @@ DEEDS = (
     ),
     Deed(
         function="patch_execution_role",
-        samples=("messages/look-at-web", "messages/look-at-worker"),
+        samples=("messages/validate-web", "messages/validate-worker"),
         services=("dynamodb", "ecs", "events", "iam", "secretsmanager", "sqs", "ssm"),
         done=_roles_may_read,
     ),
     Deed(
         function="reregister_task_definition",
-        samples=("messages/look-at-worker",),
+        samples=("messages/validate-worker",),
         services=("dynamodb", "ecs", "events", "iam", "secretsmanager", "sqs", "ssm"),
         given=_granted,
         done=_worker_is_re_registered,
