@@ -39,7 +39,7 @@ def lines_of_invocation(worker: Any, **_bounds: float) -> str:
     lines: list[str] = []
     deadline = time.monotonic() + _PATIENCE_S
     while time.monotonic() < deadline:
-        ended = not worker._stderr_thread.is_alive()  # noqa: SLF001  # asked before the look: nothing comes after it
+        ended = not worker._stderr_thread.is_alive()  # noqa: SLF001  # asked before the read: nothing comes after it
         try:
             line = worker._stderr_queue.get(block=not ended, timeout=_POLL_S)  # noqa: SLF001
         except queue.Empty:

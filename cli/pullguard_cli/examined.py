@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from pullguard.aws.readers import AwsReaders, ReadValues
-from pullguard.aws.survey import look_around
+from pullguard.aws.survey import survey_running
 from pullguard.checks.gather import gather_about
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Malformed, shown
@@ -67,7 +67,7 @@ def examine_one(
         found = _described(readers.ecs.describe(name), name, connection)
         newest = readers.ecs.describe(found.family)
         with ThreadPoolExecutor(_THREADS) as threads:
-            running = look_around(readers.ecs, threads)
+            running = survey_running(readers.ecs, threads)
         facts = gather_about(found, readers, now=datetime.now(UTC)).with_usage(running.usage(found, newest))
     return One(facts=facts, in_use=running.places(found.arn), readers=readers)
 

@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import Final, Protocol
 
 from pullguard.aws.readers import AwsReaders
-from pullguard.aws.survey import Running, look_around
+from pullguard.aws.survey import Running, survey_running
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.checks.gather import gather_about
 from pullguard.domain.arn import Arn, partition_of
@@ -35,7 +35,7 @@ class Watcher(Protocol):
     def found(self, families: int) -> None:
         """Report that ``families`` more families are queued."""
 
-    def looked(self, family: str) -> None:
+    def checked(self, family: str) -> None:
         """Report that a family is done."""
 
 
@@ -94,7 +94,7 @@ class Auditor:
         """
         finished = False
         try:
-            self._look()
+            self._survey_and_examine()
             finished = True
         except KeyboardInterrupt:
             self._give_up("the audit was interrupted")
@@ -111,9 +111,9 @@ class Auditor:
 
     # --- survey and families
 
-    def _look(self) -> None:
+    def _survey_and_examine(self) -> None:
         """Examine families while the list is still being read, and survey running tasks in parallel."""
-        survey = self._survey = self._aside.submit(self._look_around)
+        survey = self._survey = self._aside.submit(self._survey_running)
         listed = () if self._scope.clusters else self._pages()
         for page in listed:
             self._start(family for family in page if self._scope.wants(family))
@@ -127,10 +127,10 @@ class Auditor:
         for job in as_completed(self._jobs):
             self._collect(job)
 
-    def _look_around(self) -> Running:
+    def _survey_running(self) -> Running:
         """Find what runs. If that cannot be read, the audit continues, and everything counts as possibly in use."""
         try:
-            return look_around(self._readers.ecs, self._surveyors, self._scope.clusters)
+            return survey_running(self._readers.ecs, self._surveyors, self._scope.clusters)
         except Exception as error:
             if is_about_credentials(error):
                 raise
@@ -166,16 +166,16 @@ class Auditor:
         newest = self._readers.ecs.describe(family)
         running = self._survey.result()
         in_use = running.revisions.get(family, {})
-        looked = [
+        described = [
             (arn, self._readers.ecs.describe(str(arn)))
             for arn in in_use
             if not isinstance(newest, TaskDefinition) or arn != newest.arn
         ]
-        reported_twice = isinstance(newest, Unreadable) and any(isinstance(found, Unreadable) for _, found in looked)
+        reported_twice = isinstance(newest, Unreadable) and any(isinstance(found, Unreadable) for _, found in described)
         if not reported_twice and (not self._scope.clusters or getattr(newest, "arn", None) in in_use):
-            looked.insert(0, (self._arn(family), newest))
-        examinations = tuple(self._examine(arn, found, newest, running) for arn, found in looked)
-        self._watcher.looked(family)
+            described.insert(0, (self._arn(family), newest))
+        examinations = tuple(self._examine(arn, found, newest, running) for arn, found in described)
+        self._watcher.checked(family)
         return examinations
 
     def _examine(

@@ -23,7 +23,7 @@ from sandbox.server import SandboxError
 
 HANDLER: Final = "app.handler"
 _START_S: Final = 60
-_LOOK_S: Final = 0.2
+_POLL_S: Final = 0.2
 _TICKS_PER_S: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -144,7 +144,7 @@ def _await(api: _RuntimeApi, container: str, what: str, timeout_s: float) -> flo
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         with contextlib.suppress(queue.Empty):
-            return api.asked.get(timeout=_LOOK_S)
+            return api.asked.get(timeout=_POLL_S)
         state = (inspect("container", container) or {})["State"]
         if not state["Running"] and api.asked.empty():
             raise SandboxError(f"The function's container ended with {state['ExitCode']}:\n{logs(container)}")

@@ -21,7 +21,7 @@ class Unwatched:
     def found(self, families: int) -> None:
         """Ignore it."""
 
-    def looked(self, family: str) -> None:
+    def checked(self, family: str) -> None:
         """Ignore it."""
 
 

@@ -20,7 +20,7 @@ from sandbox.agent import Fetch, fetch
 from sandbox.emulator import ROOT, Emulator, client
 from tests.registry.recording import Reply, Request, recording
 from tests.worlds.catalogue.scene import Scene, prepare
-from tests.worlds.looking import gathered
+from tests.worlds.examining import gathered
 
 AWS_CLI = ROOT / ".tools" / "aws" / "bin"
 CREDENTIALS_FILE = "credentials.json"

@@ -131,7 +131,7 @@ class _Nobody:
     def found(self, families: int) -> None:
         """Ignore the progress."""
 
-    def looked(self, family: str) -> None:
+    def checked(self, family: str) -> None:
         """Ignore the progress."""
 
 

@@ -15,7 +15,7 @@ from pullguard.domain.role_item import RUN_MAX, GrantRecord, PolicyWrite, RoleIt
 from pullguard.domain.role_policy import Need, Needs, RolePolicyChange
 from pullguard.domain.role_state import RoleState
 from pullguard.domain.stop import Stop
-from pullguard.workflows.reconcile_role import LAST_LOOK, Seen
+from pullguard.workflows.reconcile_role import LAST_CHECK_AFTER, Seen
 from pullguard.workflows.write_checks import Held
 from tests.simulation.truth import FORMER, ROLE, Role, TaskDefinition, clock, name_of
 
@@ -202,7 +202,7 @@ class FollowUpMessages:
             for delay in FOLLOW_UPS_S:
                 world.after(delay, world.validate, region, name)
         if "last check" not in world.without:
-            world.send(region, None, delay=LAST_LOOK.total_seconds())
+            world.send(region, None, delay=LAST_CHECK_AFTER.total_seconds())
 
 
 def roll_back(ports: Ports, write_id: str) -> None:

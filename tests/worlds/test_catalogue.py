@@ -15,7 +15,7 @@ from tests.worlds.catalogue.by_hand import the_secret, with_secret
 from tests.worlds.catalogue.parts import CREDENTIALS
 from tests.worlds.catalogue.scene import Case
 from tests.worlds.commands import commands_of, piped
-from tests.worlds.looking import facts_of, findings_of
+from tests.worlds.examining import facts_of, findings_of
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 # Near misses that are another task definition, or that are out of use or undecided.

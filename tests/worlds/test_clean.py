@@ -5,7 +5,7 @@ import pytest
 from pullguard.aws.readers import ReadValues
 from pullguard.checks.examine import examine
 from tests.worlds.catalogue import clean
-from tests.worlds.looking import facts_of
+from tests.worlds.examining import facts_of
 
 FAMILIES = [definition.family for definition in clean.TASK_DEFINITIONS]
 READ_VALUES: tuple[ReadValues, ...] = ("never", "opted-in", "all")

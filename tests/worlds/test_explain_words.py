@@ -7,7 +7,7 @@ from pullguard_cli.output.explanation import end_of
 from tests.sentences import faults, said_of
 from tests.worlds.catalogue import CASES, clean
 from tests.worlds.catalogue.scene import Scene
-from tests.worlds.looking import facts_of
+from tests.worlds.examining import facts_of
 
 pytestmark = pytest.mark.allow_hosts(["127.0.0.1"])
 SCENES = [

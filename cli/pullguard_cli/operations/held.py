@@ -38,7 +38,7 @@ def resume_command(stack: str, *what: str) -> str:
     return " ".join(map(quote, ("pullguard", "resume", *what, *named)))
 
 
-def look(deployment: Deployment, *, role: Arn | None = None, family: str | None = None) -> Held:
+def read_held(deployment: Deployment, *, role: Arn | None = None, family: str | None = None) -> Held:
     """Return the stop with all holds, or with those on ``role`` and ``family`` only.
 
     Ledger errors propagate. A stop parameter that cannot be read is part of the result.

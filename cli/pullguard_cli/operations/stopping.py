@@ -14,7 +14,7 @@ from pullguard_cli.asking import confirmed
 from pullguard_cli.contract import SCHEMA_VERSION
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun, one_line
-from pullguard_cli.operations.held import described, look, print_held, resume_command
+from pullguard_cli.operations.held import described, print_held, read_held, resume_command
 from pullguard_cli.operations.targets import Target
 from pullguard_cli.options import TextFormat
 from pullguard_cli.printing import output, plain, says
@@ -117,7 +117,7 @@ def show_what_is_held(deployment: Deployment, form: TextFormat) -> None:
     If they cannot be read, prints a sentence, or with JSON raises ``CannotRun``.
     """
     try:
-        held = look(deployment)
+        held = read_held(deployment)
     except (BotoCoreError, ClientError) as error:
         why = f"Could not read the remaining holds. ({one_line(error)})"
         if form is TextFormat.JSON:

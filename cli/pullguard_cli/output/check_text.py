@@ -53,7 +53,7 @@ def _counts(checked: Checked) -> Text:
         parts.append(f"{unknown} unknown")
     if summary.not_checked:
         parts.append(f"{summary.not_checked} not checked{'' if checked.live else ' (--live asks AWS)'}")
-    looked = f"{counted(summary.task_definitions, 'task definition')}, {counted(summary.references, 'reference')}"
-    counts = Text(f"{looked}: ")
+    scope = f"{counted(summary.task_definitions, 'task definition')}, {counted(summary.references, 'reference')}"
+    counts = Text(f"{scope}: ")
     counts.append(", ".join([*parts, f"{summary.passed} passed"] if levels else ["no findings", *parts]))
     return counts

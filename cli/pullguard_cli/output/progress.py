@@ -64,7 +64,7 @@ class _Bar:
         self._total += families
         self._progress.update(self._task, total=self._total)
 
-    def looked(self, family: str) -> None:  # noqa: ARG002 (a bar shows numbers only)
+    def checked(self, family: str) -> None:  # noqa: ARG002 (a bar shows numbers only)
         self._progress.advance(self._task)
 
 
@@ -82,7 +82,7 @@ class _Lines:
     def found(self, families: int) -> None:
         self._total += families
 
-    def looked(self, family: str) -> None:  # noqa: ARG002 (a line gives numbers only)
+    def checked(self, family: str) -> None:  # noqa: ARG002 (a line gives numbers only)
         with self._lock:
             self._done += 1
             if self._clock() - self._said_at < _A_LINE_EVERY_S:

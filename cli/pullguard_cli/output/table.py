@@ -114,12 +114,12 @@ def _footer(audit: Audit, incidents: tuple[Incident, ...]) -> Iterator[Text]:
     summary = audit.summary
     if audit.scope.words:
         yield says(f"Only {audit.scope.words}", "bold")
-    looked = (
+    checked = (
         f"{counted(summary.task_definitions, 'task definition')} ({len(audit.in_use):,} in use), "
         f"{counted(summary.references, 'reference')} to registry secrets, "
         f"account {audit.account}, {audit.region}, {(audit.ended_at - audit.started_at).total_seconds():.1f} s"
     )
-    yield says(looked, "dim")
+    yield says(checked, "dim")
     yield _verdict(audit, incidents)
     for sentence in audit.gaps:
         yield says(f"Incomplete: {sentence}.", STYLES["unknown"])

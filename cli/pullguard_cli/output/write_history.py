@@ -16,7 +16,7 @@ from pullguard_cli.contract import SCHEMA_VERSION
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.difference import difference, print_difference
 from pullguard_cli.failures import EXIT_OK
-from pullguard_cli.operations.held import Held, described, look, print_held
+from pullguard_cli.operations.held import Held, described, print_held, read_held
 from pullguard_cli.options import TextFormat
 from pullguard_cli.printing import output, says, time_of
 
@@ -38,7 +38,7 @@ def report(deployment: Deployment, name: str | None, family: str | None, form: T
         families = ledger.families.known() if every else () if family is None else (family,)
         writes = _newest_first(write for each in roles for write in ledger.roles.writes(each))
         ecs_writes = _newest_first(write for each in families for write in ledger.families.writes(each))
-        held = look(deployment, role=role, family=family)
+        held = read_held(deployment, role=role, family=family)
     if form is TextFormat.JSON or (form is None and not sys.stdout.isatty()):
         sys.stdout.write(json.dumps(_described(writes, ecs_writes, held), indent=2) + "\n")
         return EXIT_OK

@@ -32,7 +32,7 @@ class Watcher:
         self.total += families
         self._at(self.total)
 
-    def looked(self, family: str) -> None:
+    def checked(self, family: str) -> None:
         self.done.append(family)
 
 

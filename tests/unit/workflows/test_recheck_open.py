@@ -8,7 +8,7 @@ import pytest
 from pullguard.domain.messages import ValidationRequest
 from pullguard.domain.verification import RegistryAnswer, Verification
 from pullguard.store.ledger import Ledger
-from pullguard.workflows.recheck_open import LOOK_AGAIN
+from pullguard.workflows.recheck_open import RECHECK
 from pullguard.workflows.remind import Reminded
 from tests.fakes import Crash, World, container, revision_arn, role, secret, task_definition
 from tests.flows import Harness, request
@@ -48,7 +48,7 @@ def test_an_open_finding_about_a_registry_is_validated_each_hour(ledger: Ledger,
         assert isinstance(reminded, Reminded)
         assert reminded.asked == len(FAMILIES)
         assert [each.task_definition for each in asked(here)] == [revision_arn(each) for each in FAMILIES]
-        assert {each.provenance.kind for each in asked(here)} == {LOOK_AGAIN}
+        assert {each.provenance.kind for each in asked(here)} == {RECHECK}
 
 
 def test_a_repair_in_the_registry_is_one_resolution_within_the_hour(ledger: Ledger) -> None:

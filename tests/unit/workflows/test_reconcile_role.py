@@ -14,7 +14,7 @@ from pullguard.domain.role_item import RUN_MAX, SHOWS_AFTER, GrantRecord, Policy
 from pullguard.domain.role_policy import Need, Needs, RevocationRules, RolePolicyChange
 from pullguard.domain.role_state import RoleState
 from pullguard.domain.stop import Stop
-from pullguard.workflows.reconcile_role import LOOK_AGAIN, NOTHING, Reconciled, RoleReconciler, Seen
+from pullguard.workflows.reconcile_role import NOTHING, RETRY_AFTER, Reconciled, RoleReconciler, Seen
 from pullguard.workflows.write_checks import CannotReport, Held, NotWritten
 from tests.fakes import NOW, Crash, granted, key, revision_arn, role_arn, secret
 from tests.flows import CAUSE, OWN_POLICY
@@ -372,7 +372,7 @@ def test_while_the_last_write_is_open_a_run_waits_and_asks_again(minutes: float)
     ports.time += timedelta(minutes=minutes)
     result = run(ports)
     assert (result.written, result.is_settled, "not known yet" in result.why) == (False, False, True)
-    assert (ports.calls, ports.outbox) == (["item", "read", "again"], [("again", LOOK_AGAIN)])
+    assert (ports.calls, ports.outbox) == (["item", "read", "again"], [("again", RETRY_AFTER)])
 
 
 @pytest.mark.parametrize(
@@ -452,7 +452,7 @@ def test_a_plan_that_another_run_has_overtaken_is_not_made_and_is_tried_again() 
     ports.before["plan"] = ports.touch
     result = run(ports)
     assert (result.written, result.is_settled, "another run" in result.why) == (False, False, True)
-    assert (ports.shown, outcomes(ports), ports.outbox) == ((), [], [("again", LOOK_AGAIN)])
+    assert (ports.shown, outcomes(ports), ports.outbox) == ((), [], [("again", RETRY_AFTER)])
     assert run(ports).written
 
 
@@ -460,7 +460,7 @@ def test_a_note_that_another_run_has_overtaken_is_tried_again() -> None:
     ports = Ports(shown=granted(GHCR), stored=RoleItem(grants=recorded(GHCR, is_confirmed=False)))
     ports.before["note"] = ports.touch
     run(ports)
-    assert ("again", LOOK_AGAIN) in ports.outbox
+    assert ("again", RETRY_AFTER) in ports.outbox
     assert not ports.stored.grants[0].is_confirmed
 
 

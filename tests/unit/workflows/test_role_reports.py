@@ -22,7 +22,7 @@ from pullguard.domain.role_state import RoleState
 from pullguard.domain.stop import Stop, switch_text
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.execute import WAITS_S
-from pullguard.workflows.reconcile_role import LAST_LOOK
+from pullguard.workflows.reconcile_role import LAST_CHECK_AFTER
 from pullguard.workflows.role_reports import (
     REVOKED_SHOWS_S,
     RoleFollowUps,
@@ -352,7 +352,7 @@ def follow_ups(here: Harness) -> list[tuple[str, int]]:
     return list(zip(subjects, (each["DelaySeconds"] for each in here.sent.messages), strict=True))
 
 
-LAST = (str(ROLE), int(LAST_LOOK.total_seconds()))
+LAST = (str(ROLE), int(LAST_CHECK_AFTER.total_seconds()))
 AFTER: dict[str, tuple[RolePolicyChange, Any, list[tuple[str, int]]]] = {
     "an-addition": (a_change(added={HUB.arn: granted(HUB)[0]}), REVIEW, [(API, WAITS_S[0]), LAST]),
     "an-addition-and-who-asked-for-it": (
@@ -382,6 +382,6 @@ def test_after_a_write_those_it_was_for_are_validated_and_the_role_is_reconciled
 
 @pytest.mark.parametrize("request_", [ASKED_FOR, REVIEW], ids=["a-validation", "a-review"])
 def test_the_same_question_is_asked_again(harness: Harness, request_: Any) -> None:
-    RoleFollowUps(executor=harness.executor(), request=request_).again(ROLE, LAST_LOOK)
-    assert follow_ups(harness) == [(str(request_.subject), int(LAST_LOOK.total_seconds()))]
+    RoleFollowUps(executor=harness.executor(), request=request_).again(ROLE, LAST_CHECK_AFTER)
+    assert follow_ups(harness) == [(str(request_.subject), int(LAST_CHECK_AFTER.total_seconds()))]
     assert json.loads(harness.sent.messages[0]["MessageBody"])["cause"] == request_.provenance.to_dict()

@@ -20,7 +20,7 @@ from pullguard.domain.provenance import Provenance
 from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.holds import WAITING_KEPT_S
 from pullguard.store.ledger import Ledger
-from pullguard.workflows.recheck_open import LOOK_AGAIN
+from pullguard.workflows.recheck_open import RECHECK
 from pullguard.workflows.reregister import Reregisterer
 from pullguard.workflows.settle import Settler
 from pullguard.workflows.sweep import Sweeper
@@ -200,7 +200,7 @@ def test_each_hour_it_is_asked_about_for_as_long_as_it_is_refused(set_up: SetUp)
     here.execute()
     for number in range(10):
         here.hour()
-        assert here.asked() == [(str(WEB), LOOK_AGAIN)]
+        assert here.asked() == [(str(WEB), RECHECK)]
         here.execute(ValidationRequest.parse(here.harness.sent.messages[0]["MessageBody"]), message_id=f"hour-{number}")
     here.harness.stop = GO_ON
     here.expect_grant()

@@ -309,7 +309,7 @@ MISSING = (
 )
 
 _ECR = "111122223333.dkr.ecr.us-east-1.amazonaws.com"
-_LOOK_ALIKE = {"tags": {"pullguard:registry": f"{_ECR}.example.com"}}
+_NEAR_ECR = {"tags": {"pullguard:registry": f"{_ECR}.example.com"}}
 
 
 def _on_ecr(way: str, image: str, region: str = "us-east-1") -> Case:
@@ -332,7 +332,7 @@ ON_ECR = (
         check="credentials-on-ecr-image",
         way="a malformed reference beside it",
         broken=Scene(world=healthy(container={"image": f"{_ECR}/web:1.0", **naming(f"{THE_SECRET}:password::")})),
-        near_miss=Scene(world=healthy(container={"image": f"{_ECR}.example.com/web:1.0"}, secret=_LOOK_ALIKE)),
+        near_miss=Scene(world=healthy(container={"image": f"{_ECR}.example.com/web:1.0"}, secret=_NEAR_ECR)),
     ),
 )
 

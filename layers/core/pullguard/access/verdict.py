@@ -102,9 +102,9 @@ def trust_gate(role: Role, region: str | None, around: Circumstances = NOWHERE) 
 def _secret_gates(role: Role, secret: Secret, ours: Policies, around: Circumstances) -> tuple[Gate, ...]:
     request = secret_request(role, secret, around)
     theirs, ours = secret_policy(secret), replace(ours, more_resource=other_secret_policies(secret))
-    looked = _unread(role, secret.resource_policy, secret.other_policies, around.organization_id)
+    unread = _unread(role, secret.resource_policy, secret.other_policies, around.organization_id)
     if request.same_account:
-        return (_secret_access(request, replace(ours, resource=theirs), looked),)
+        return (_secret_access(request, replace(ours, resource=theirs), unread),)
     # Across accounts both sides must allow: each is evaluated as if the other did, so that each cause appears
     # separately.
     denies = () if theirs is None else theirs.denies
@@ -114,16 +114,16 @@ def _secret_gates(role: Role, secret: Secret, ours: Policies, around: Circumstan
         resource=theirs,
         more_resource=ours.more_resource,
     )
-    role_side = _secret_access(request, replace(ours, resource=open_door), looked)
+    role_side = _secret_access(request, replace(ours, resource=open_door), unread)
     decision = decide(request, all_powerful)
     if decision.verdict is Verdict.EXPLICITLY_DENIED:
         return (role_side,)  # which reports it already
-    return role_side, _gate("secret-resource-policy", decision, "secret-resource-policy-missing", looked)
+    return role_side, _gate("secret-resource-policy", decision, "secret-resource-policy-missing", unread)
 
 
-def _secret_access(request: Request, policies: Policies, looked: tuple[_Unread, ...]) -> Gate:
+def _secret_access(request: Request, policies: Policies, unread: tuple[_Unread, ...]) -> Gate:
     decision = decide(request, policies)
-    gate = _gate("secret-access", decision, _secret_finding(decision), looked)
+    gate = _gate("secret-access", decision, _secret_finding(decision), unread)
     return _with_grant(gate, request, policies)
 
 
@@ -253,8 +253,8 @@ def _key_access(role: Role, secret: Secret, key: Key, ours: Policies, around: Ci
     request = decrypt_request(role, secret, key.arn, key.aliases, around)
     policies = replace(ours, resource=key_policy(key), grants=key_grants(key))
     decision = decide(request, policies)
-    looked = _unread(role, key.policy, key.grants, key.aliases, around.organization_id, tags_of(key.arn))
-    gate = _gate("key-access", decision, _decrypt_finding(decision), looked)
+    unread = _unread(role, key.policy, key.grants, key.aliases, around.organization_id, tags_of(key.arn))
+    gate = _gate("key-access", decision, _decrypt_finding(decision), unread)
     if gate.state == "fail":
         gate = replace(gate, reason=" ".join((gate.reason, *_names_aliases(ours, request))))
     return _with_grant(gate, request, policies)
@@ -290,8 +290,8 @@ def _default_key_gates(role: Role, secret: Secret, ours: Policies, around: Circu
     if secret.key is None:  # people know it by its alias
         decision = replace(decision, resource=str(replace(arn, resource="alias/aws/secretsmanager")))
     usable = Gate(name="key-usable", state="pass", reason="aws/secretsmanager serves every role of its own account.")
-    looked = _unread(role, around.organization_id)
-    return usable, _gate("key-access", decision, _decrypt_finding(decision), looked)
+    unread = _unread(role, around.organization_id)
+    return usable, _gate("key-access", decision, _decrypt_finding(decision), unread)
 
 
 def _default_key_policy(secret: Arn, request: Request) -> Policy:
@@ -355,10 +355,10 @@ def _titles(citations: tuple[Citation, ...]) -> str:
 # --- From a decision to a gate ---------------------------------------------------------------------------------
 
 
-def _gate(name: GateName, decision: Decision, finding: FindingId, looked: tuple[_Unread, ...] = ()) -> Gate:
+def _gate(name: GateName, decision: Decision, finding: FindingId, unread: tuple[_Unread, ...] = ()) -> Gate:
     if decision.verdict is Verdict.ALLOWED:
         return Gate(name=name, state="pass", reason=decision.reason, decision=decision, statements=decision.statements)
-    hanging = [each for each in looked if _hangs_on(each, decision.problems)]
+    hanging = [each for each in unread if _hangs_on(each, decision.problems)]
     return Gate(
         name=name,
         state="unknown" if decision.verdict is Verdict.UNKNOWN else "fail",
@@ -414,8 +414,8 @@ def _denies(decision: Decision) -> bool:
 
 
 def _unread(role: Role, *lookups: object) -> tuple[_Unread, ...]:
-    looked = (role.inline_policies, role.attached_policies, role.boundary, *lookups)
-    return tuple(dict.fromkeys(lookup for lookup in looked if isinstance(lookup, Missing | Unreadable | NotAsked)))
+    all_lookups = (role.inline_policies, role.attached_policies, role.boundary, *lookups)
+    return tuple(dict.fromkeys(lookup for lookup in all_lookups if isinstance(lookup, Missing | Unreadable | NotAsked)))
 
 
 def _with_grant(gate: Gate, request: Request, policies: Policies) -> Gate:

@@ -158,7 +158,7 @@ class Running:
         return None
 
 
-def look_around(ecs: Ecs, threads: Executor, clusters: tuple[str, ...] = ()) -> Running:
+def survey_running(ecs: Ecs, threads: Executor, clusters: tuple[str, ...] = ()) -> Running:
     """Survey ``clusters`` (ARNs or names; default: all), several at a time."""
     listed = clusters or looked_up("ecs:ListClusters", "*", lambda: tuple(ecs.clusters()), outlasts_faults=True)
     if isinstance(listed, Unreadable):

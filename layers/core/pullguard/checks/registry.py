@@ -176,7 +176,7 @@ def _rate_limited(facts: Facts) -> Iterable[Answer]:
             yield Passed(subject=subject)
 
 
-_LOOK_AT_THE_WAY: Final = (
+_CHECK_THE_NETWORK: Final = (
     "Check the registry, and the network path from Pullguard to it. The task's own network may reach what "
     "Pullguard's does not."
 )
@@ -199,7 +199,7 @@ def _unreachable(facts: Facts) -> Iterable[Answer]:
                 f"{container.name}."
             ),
             evidence=verification.detail,
-            remedy=Remedy(text=_ALLOW_ADDRESS if verification.address_refused else _LOOK_AT_THE_WAY),
+            remedy=Remedy(text=_ALLOW_ADDRESS if verification.address_refused else _CHECK_THE_NETWORK),
         )
 
 

@@ -40,9 +40,9 @@ def in_order(*commands: str | None) -> str:
     return " &&\n".join(filter(None, commands))
 
 
-def unless_there(look: str, make: str) -> str:
-    """Return commands that run ``make`` only if ``look`` finds nothing, so that they are idempotent."""
-    return f"{{ {look} 2>/dev/null || {make}; }}"
+def unless_there(find: str, make: str) -> str:
+    """Return commands that run ``make`` only if ``find`` finds nothing, so that they are idempotent."""
+    return f"{{ {find} 2>/dev/null || {make}; }}"
 
 
 def tags_option(tags: Mapping[str, str]) -> tuple[str, ...]:

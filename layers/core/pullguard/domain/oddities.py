@@ -1,8 +1,8 @@
 r"""Signs that a registry did not issue a username or password; the value is examined once and then discarded.
 
 A real password is random and may contain ``$``, ``{`` or ``<``. So a text counts as a placeholder only if it is one
-from its first to its last character, or contains syntax that only template languages use. An unusual look is not
-enough.
+from its first to its last character, or contains syntax that only template languages use. Unusual
+characters are not enough.
 """
 
 import re

@@ -1,7 +1,7 @@
 """Plan the remediation of findings: grants, new revisions and service moves, and the actions refused.
 
 Pure. Only errors lead to actions: nothing that works today is changed. Everything that an action names comes from AWS
-descriptions; the task definition only says where to look (docs/adr/0002).
+descriptions; the task definition only says which secret to read (docs/adr/0002).
 """
 
 from collections.abc import Iterable, Iterator

@@ -1,6 +1,6 @@
 """Publish an alert once: a short claim separates concurrent runs, a lasting mark silences duplicate events.
 
-The item that marks an alert as sent also holds the claim, so that a claim needs no look at the mark.
+The item that marks an alert as sent also holds the claim, so that a claim need not read the mark separately.
 """
 
 import time

@@ -21,7 +21,7 @@ from pullguard.domain.provenance import Provenance
 from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
 
-LOOK_AGAIN: Final = "Look again"
+RECHECK: Final = "Look again"
 # The schedule fires each hour, and occasionally twice.
 _AN_HOUR_BARELY_S: Final = 3000
 
@@ -42,7 +42,7 @@ class Recheck:
         found = sorted({*self._refused(), *self.ledger.holds.waiting(now=now)})
         if not found or not self.ledger.claims.lock("look again", _AN_HOUR_BARELY_S, now=now):
             return 0
-        cause = Provenance(kind=LOOK_AGAIN, event_id=f"look-again-{int(now.timestamp())}", at=now)
+        cause = Provenance(kind=RECHECK, event_id=f"look-again-{int(now.timestamp())}", at=now)
         return self.queues.request(self.validation_queue_url, (request_about(each, cause) for each in found))
 
     def _refused(self) -> Iterator[Arn]:

@@ -5,7 +5,7 @@ Whatever message leads here, the run asks the same question (``domain/role_polic
 1. Read the role's item, then the facts. While it is unknown what became of the last write, wait.
 2. Close the writes of runs that died: report them under the id that they had, then record what became of them.
 3. Check the circuit breaker, for additions, then the stop and the hold.
-4. Plan: record the write on condition that the item is still the one that was read. If not, look again in a minute.
+4. Plan: record the write on condition that the item is still the one that was read. If not, try again in a minute.
 5. Write the policy. Report. Close: outcome, grant records and history in one transaction.
 
 The queue gives order, the plan's condition exclusion: no lock, and no list of what is owed. A run may die after any
@@ -36,8 +36,8 @@ from pullguard.domain.role_policy import Needs, RevocationRules, RolePolicyChang
 from pullguard.domain.role_state import RoleState, closed, own_grants
 from pullguard.workflows.write_checks import NotWritten
 
-LOOK_AGAIN: Final = timedelta(minutes=1)
-LAST_LOOK: Final = timedelta(minutes=15)  # after every write, whatever IAM has shown by then
+RETRY_AFTER: Final = timedelta(minutes=1)
+LAST_CHECK_AFTER: Final = timedelta(minutes=15)  # after every write, whatever IAM has shown by then
 NOTHING: Final = "nothing to write"
 _WRITES_KEPT: Final = 4  # with all their grants: a DynamoDB item holds at most 400 KB
 
@@ -110,7 +110,7 @@ class Reports(Protocol):
 
 
 class FollowUps(Protocol):
-    """The looks that follow."""
+    """The validations and reconciliations that follow."""
 
     def again(self, role: Arn, after: timedelta) -> None:
         """Have the role reconciled once more."""
@@ -178,7 +178,7 @@ class RoleReconciler:
         now = self.now()
         change = role_policy_change(seen.state, seen.needs, self.rules, now)
         if change.kind == "wait":
-            self.follow_ups.again(role, LOOK_AGAIN)
+            self.follow_ups.again(role, RETRY_AFTER)
             return replace(result, why=change.why)
         if change.due and not seen.needs.is_complete:
             complete = self.reader.read(role, item, every_dependent=True)
@@ -222,7 +222,7 @@ class RoleReconciler:
 
     def _keep(self, role: Arn, item: RoleItem, noted: RoleItem, result: Reconciled) -> Reconciled:
         if noted != item and not self.roles.replace(role, item, noted):
-            self.follow_ups.again(role, LOOK_AGAIN)
+            self.follow_ups.again(role, RETRY_AFTER)
         return result
 
     def _write(self, run: "_Run", result: Reconciled) -> Reconciled:
@@ -233,7 +233,7 @@ class RoleReconciler:
             self.reports.not_written(role, change, error)
             return self._keep(role, item, run.noted, replace(result, why=str(error)))
         if not self.roles.replace(role, item, run.planned):
-            self.follow_ups.again(role, LOOK_AGAIN)
+            self.follow_ups.again(role, RETRY_AFTER)
             return replace(result, why="another run has planned a write since")
         try:
             self.gate.admit(role, self.roles.item(role))  # whatever was set while this run was planning

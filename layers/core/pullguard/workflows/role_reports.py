@@ -17,7 +17,7 @@ from pullguard.domain.role_item import GrantRecord, PolicyWrite, RoleItem
 from pullguard.domain.role_policy import MAKE_ROOM, RolePolicyChange
 from pullguard.domain.role_state import RoleState
 from pullguard.workflows.execute import WAITS_S, Executor
-from pullguard.workflows.reconcile_role import LAST_LOOK
+from pullguard.workflows.reconcile_role import LAST_CHECK_AFTER
 from pullguard.workflows.write_checks import Held, NotWritten, TooManyWrites, WriteGuard
 
 # IAM may still show what was revoked: a validation before this would find the access that is going.
@@ -187,7 +187,7 @@ class RoleReports:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RoleFollowUps:
-    """The looks after one message: ``request``."""
+    """The validations and reconciliations that follow one message: ``request``."""
 
     executor: Executor
     request: ValidationRequest | Review
@@ -206,7 +206,7 @@ class RoleFollowUps:
         cause = self.request.provenance
         requests = (ValidationRequest(task_definition=each, provenance=cause, attempt=1) for each in sorted(users))
         review = Review(role=role, provenance=cause)
-        self._ask({**dict.fromkeys(requests, delay_s), review: int(LAST_LOOK.total_seconds())})
+        self._ask({**dict.fromkeys(requests, delay_s), review: int(LAST_CHECK_AFTER.total_seconds())})
 
     def _ask(self, requests: Mapping[ValidationRequest | Review, int]) -> None:
         """Request each after its delay, in seconds."""

@@ -16,7 +16,7 @@ def test_a_log_gets_a_line_at_most_every_15_seconds(seconds: float, lines: int) 
     watcher.found(1_200)
     for _ in range(9):
         now[0] += seconds
-        watcher.looked("web")
+        watcher.checked("web")
     said = out.getvalue().splitlines()
     assert len(said) == lines
     assert not said or said[-1] == "pullguard: checked 9 of 1,200 families"
@@ -26,7 +26,7 @@ def test_without_a_terminal_there_are_no_control_characters() -> None:
     out = StringIO()
     with watching(Console(file=out)) as watcher:
         watcher.found(1)
-        watcher.looked("web")
+        watcher.checked("web")
     assert out.getvalue() == ""
 
 
@@ -35,7 +35,7 @@ def test_a_terminal_gets_a_bar_that_disappears() -> None:
     with watching(Console(file=out, force_terminal=True, width=100)) as watcher:
         watcher.found(2)
         watcher.found(1)
-        watcher.looked("web")
+        watcher.checked("web")
     assert "Checking families" in out.getvalue()
     assert "1/3" in out.getvalue()
     assert out.getvalue().endswith("\x1b[2K")

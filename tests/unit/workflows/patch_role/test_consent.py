@@ -15,7 +15,7 @@ from pullguard.domain.role_item import SHOWS_AFTER
 from pullguard.domain.role_policy import RevocationRules
 from pullguard.domain.stop import GO_ON, Stop, switch_text
 from pullguard.store.ledger import Ledger
-from pullguard.workflows.reconcile_role import LAST_LOOK
+from pullguard.workflows.reconcile_role import LAST_CHECK_AFTER
 from tests.fakes import NOW, Crash, World, container, denied, granted, key, revision_arn, role, secret, task_definition
 from tests.flows import CAUSE, OWN_POLICY
 from tests.unit.workflows.granted_role import ROLE, a_write, holder, keep, recorded
@@ -34,7 +34,7 @@ def grant(here: PatchHarness) -> None:
 
 
 def review(
-    here: PatchHarness, world: World, *, after: timedelta = LAST_LOOK, message_id: str = "m-2", **changes: Any
+    here: PatchHarness, world: World, *, after: timedelta = LAST_CHECK_AFTER, message_id: str = "m-2", **changes: Any
 ) -> Any:
     """Let the role be reviewed, as every write requests, or a sweep."""
     here.harness.later(seconds=after.total_seconds())
@@ -61,7 +61,7 @@ def failures(here: PatchHarness) -> list[Any]:
         (WRITTEN, SHOWS_AFTER.total_seconds(), True),
         (WRITTEN, SHOWS_AFTER.total_seconds() - 1, False),
         (BROKEN, SHOWS_AFTER.total_seconds() - 1, False),
-        (replace(WRITTEN, unreadable={str(GHCR.arn): denied()}), LAST_LOOK.total_seconds(), False),
+        (replace(WRITTEN, unreadable={str(GHCR.arn): denied()}), LAST_CHECK_AFTER.total_seconds(), False),
     ],
     ids=["iam-shows-it-and-both-owners-consent", "it-may-be-an-older-version", "not-shown", "consent-is-unknown"],
 )

@@ -11,7 +11,7 @@ from pullguard.domain.errors import NotNow
 from pullguard.domain.policy_document import OwnPolicy, policy_document, render
 from pullguard.domain.role_item import SHOWS_AFTER
 from pullguard.store.ledger import Ledger
-from pullguard.workflows.reconcile_role import LOOK_AGAIN
+from pullguard.workflows.reconcile_role import RETRY_AFTER
 from tests.fakes import (
     NOW,
     Crash,
@@ -204,7 +204,7 @@ def test_a_write_of_another_run_is_checked_again_until_it_is_known(set_up: SetUp
     keep(ledger, writes=(a_write((), granted(GHCR), outcome="planned"),))
     patched = here.patch()
     assert (patched.written, "not known yet" in patched.why) == (False, True)
-    assert [each["DelaySeconds"] for each in here.harness.sent.messages] == [LOOK_AGAIN.total_seconds()]
+    assert [each["DelaySeconds"] for each in here.harness.sent.messages] == [RETRY_AFTER.total_seconds()]
     assert [each.outcome for each in ledger.roles.writes(role_arn())] == ["unknown"]
     here.harness.later(seconds=SHOWS_AFTER.total_seconds())
     here.expect(render(policy_document(granted(GHCR))))

@@ -16,7 +16,7 @@ from pullguard.domain.role_item import SHOWS_AFTER, GrantRecord, PolicyWrite
 from pullguard.domain.usage import Usage
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.execute import WAITS_S
-from pullguard.workflows.reconcile_role import LAST_LOOK, NOTHING
+from pullguard.workflows.reconcile_role import LAST_CHECK_AFTER, NOTHING
 from tests.fakes import (
     NOW,
     World,
@@ -76,7 +76,10 @@ def test_the_exact_request_is_made_and_reported(set_up: SetUp) -> None:
     again, last = here.harness.sent.bodies("validations")
     assert (again["task_definition"], again["attempt"]) == (str(revision_arn()), 1)
     assert last == json.loads(Review(role=ROLE, provenance=CAUSE).to_json())
-    assert [each["DelaySeconds"] for each in here.harness.sent.messages] == [WAITS_S[0], LAST_LOOK.total_seconds()]
+    assert [each["DelaySeconds"] for each in here.harness.sent.messages] == [
+        WAITS_S[0],
+        LAST_CHECK_AFTER.total_seconds(),
+    ]
 
 
 def test_the_write_is_remembered_before_it_is_made_and_its_grants_after(set_up: SetUp, ledger: Ledger) -> None:

@@ -16,7 +16,7 @@ from pullguard.domain.stop import GO_ON
 from pullguard.store.ledger import Ledger
 from pullguard.store.roles import RoleStore
 from pullguard.workflows.execute import WAITS_S
-from pullguard.workflows.reconcile_role import LAST_LOOK, LOOK_AGAIN
+from pullguard.workflows.reconcile_role import LAST_CHECK_AFTER, RETRY_AFTER
 from pullguard.workflows.role_reports import REVOKED_SHOWS_S
 from tests.fakes import Crash, Sent, World, container, denied, granted, role, secret, task_definition
 from tests.flows import CAUSE, request
@@ -173,7 +173,7 @@ def test_the_second_run_takes_up_what_the_first_one_left_or_waits(set_up: SetUp,
     here.harness.stop, here.harness.sent = GO_ON, Sent()
     if case.writes is None:
         assert "not known yet" in other(here, case.shown).why
-        assert [each["DelaySeconds"] for each in here.harness.sent.messages] == [LOOK_AGAIN.total_seconds()]
+        assert [each["DelaySeconds"] for each in here.harness.sent.messages] == [RETRY_AFTER.total_seconds()]
         here.harness.later(seconds=SHOWS_AFTER.total_seconds())
         expect(here, HUB)
         assert other(here, LACKING).written
@@ -202,7 +202,7 @@ def test_a_revoked_grant_may_show_for_a_while_and_is_checked_after_that(
     here = set_up(LACKING)
     first(here)
     delays = [each["DelaySeconds"] for each in here.harness.sent.messages]
-    assert delays == [delay_s, LAST_LOOK.total_seconds()]
+    assert delays == [delay_s, LAST_CHECK_AFTER.total_seconds()]
 
 
 def test_one_write_revokes_and_adds(set_up: SetUp, ledger: Ledger) -> None:

@@ -8,7 +8,7 @@ from pullguard.domain.messages import LISTED, Review
 from pullguard.domain.policy_document import POLICY_NAME, policy_document, render
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.usage import Usage
-from pullguard.workflows.reconcile_role import LAST_LOOK
+from pullguard.workflows.reconcile_role import LAST_CHECK_AFTER
 from pullguard.workflows.role_reports import REVOKED_SHOWS_S
 from tests.fakes import NOW, World, container, granted, revision_arn, role, secret, task_definition
 from tests.unit.workflows.granted_role import ROLE, a_write, holder, keep
@@ -54,7 +54,7 @@ def test_its_last_user_and_the_role_are_validated_again_after_it(set_up: SetUp) 
     assert user["task_definition"] == str(revision_arn("web", 6))
     cause = Provenance(kind=LISTED, event_id="s-2", at=here.harness.time)
     assert last == json.loads(Review(role=ROLE, provenance=cause).to_json())
-    assert [each["DelaySeconds"] for each in requests] == [REVOKED_SHOWS_S, LAST_LOOK.total_seconds()]
+    assert [each["DelaySeconds"] for each in requests] == [REVOKED_SHOWS_S, LAST_CHECK_AFTER.total_seconds()]
 
 
 def test_a_policy_that_would_be_empty_is_deleted(set_up: SetUp) -> None:

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from pullguard.aws.clients import Clients
 from pullguard.aws.readers import AwsReaders, ReadValues
-from pullguard.aws.survey import look_around
+from pullguard.aws.survey import survey_running
 from pullguard.checks.examine import examine
 from pullguard.checks.gather import gather
 from pullguard.domain.facts import Facts
@@ -60,7 +60,7 @@ def gathered(scene: Scene, aws: Clients, *, values: ReadValues = "opted-in") -> 
     readers = AwsReaders(aws, account=account, values=values, verify=verify, lists_all=True, loopback=True)
     now = datetime.now(UTC) + scene.after
     with ThreadPoolExecutor(1) as threads:
-        running = look_around(readers.ecs, threads)
+        running = survey_running(readers.ecs, threads)
     for definition in scene.world.task_definitions:
         facts = gather(definition.family, readers, now=now)
         assert isinstance(facts, Facts)
