@@ -241,10 +241,10 @@ class Emulator(Server):
         self._fetch("POST", "/_ministack/reset")
 
     @contextlib.contextmanager
-    def holding(self, action: str, mark: str) -> Iterator[Callable[[], bool]]:
+    def hold_calls(self, action: str, mark: str) -> Iterator[Callable[[], bool]]:
         """Hold calls of ``action`` with ``mark`` in their body; yields a function that says whether one waits now.
 
-        They continue when the context ends, and after ``sandbox.holding.PATIENCE_S`` in any case.
+        They continue when the context ends, and after ``sandbox.holds.PATIENCE_S`` in any case.
         """
         self._fetch("POST", "/_sandbox/holds", [action, mark])
         try:

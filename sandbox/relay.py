@@ -5,7 +5,7 @@
 3. Events by hand, as AWS sends them: ``POST /_sandbox/emit`` with a JSON list of events in EventBridge's own form.
 4. Permissions that the embedded AWS does not check: ``sandbox.authorization``.
 5. No more workers than the machine can start: ``sandbox.capacity``.
-6. Calls that wait until a test releases them (``/_sandbox/holds``): ``sandbox.holding``.
+6. Calls that wait until a test releases them (``/_sandbox/holds``): ``sandbox.holds``.
 7. Functions' log lines to the last one: ``sandbox.loglines``.
 8. Execution roles, assumed as ECS assumes them (``POST /_sandbox/task-credentials``): ``sandbox.task_roles``.
 9. Secrets found by their ARN, and stored, as AWS does: ``sandbox.secret_ids``, ``sandbox.secret_state``.
@@ -48,7 +48,7 @@ from sandbox import (
     version_keys,
 )
 from sandbox.cloudtrail import ApiCall, Caller, Event
-from sandbox.holding import Holds
+from sandbox.holds import Holds
 from sandbox.target import target
 
 Message: TypeAlias = MutableMapping[str, Any]

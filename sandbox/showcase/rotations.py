@@ -79,8 +79,8 @@ def _found(facts: Facts, check: str) -> Finding:
     return next(finding for finding in examine(facts).findings if finding.check == check)
 
 
-def _opened(finding: Finding, *, looked_at: int) -> Notice:
-    """Return the alert about ``finding``, while the first ``looked_at`` dependents have been found failing."""
+def _opened(finding: Finding, *, examined: int) -> Notice:
+    """Return the alert about ``finding``, while the first ``examined`` dependents have been found failing."""
     everybody = (*(use.task_definition for use in _USES), _NIGHTLY)
     services = {use.task_definition: (use.service_arn,) for use in _USES}
     next_pulls = {use.service_arn: next_pull_of(use) for use in _USES}
@@ -88,7 +88,7 @@ def _opened(finding: Finding, *, looked_at: int) -> Notice:
         "Finding Opened",
         findings=(finding,),
         cause=incident_of(finding),
-        dependents=dependents_of(everybody[:looked_at], everybody, services, next_pulls),
+        dependents=dependents_of(everybody[:examined], everybody, services, next_pulls),
         opened_at=AT,
     )
 
@@ -110,5 +110,5 @@ def _rejected() -> Finding:
     return _found(replace(facts, verifications=verified), "credentials-rejected")
 
 
-FAILED = _opened(_failed(), looked_at=4)
-REJECTED = _opened(_rejected(), looked_at=1)
+FAILED = _opened(_failed(), examined=4)
+REJECTED = _opened(_rejected(), examined=1)

@@ -20,7 +20,7 @@ ROLE = f"arn:aws:iam::{ACCOUNT}:role/shop-execution"
 AT = datetime(2025, 3, 14, 9, 26, 53, tzinfo=UTC)
 _FAMILIES = ("checkout", "basket", "search", "invoices", "mail")
 _TENANTS = tuple(f"tenant-{number:03}" for number in range(1, 266))
-_LOOKED_AT = frozenset(_FAMILIES[:3])
+_EXAMINED = frozenset(_FAMILIES[:3])
 
 
 def task_definition(family: str, revision: int) -> str:
@@ -61,7 +61,7 @@ FINDING = Finding(
 
 _HIT = (
     *(
-        service(family, task_definition(family, 41 - number), found=family in _LOOKED_AT)
+        service(family, task_definition(family, 41 - number), found=family in _EXAMINED)
         for number, family in enumerate(_FAMILIES)
     ),
     *(service(tenant, task_definition(tenant, 1), found=False) for tenant in _TENANTS),

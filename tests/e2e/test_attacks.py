@@ -273,7 +273,7 @@ MOMENTS: dict[str, tuple[Callable[[Ground, str], None], str]] = {
 def test_a_change_between_proof_and_write_leaves_no_grant_without_consent(siege: Siege, name: str) -> None:
     ground = siege.ground
     step_in, ends = MOMENTS[name]
-    with ground.scene.aws.holding("PutRolePolicy", f"{name}-execution") as held:
+    with ground.scene.aws.hold_calls("PutRolePolicy", f"{name}-execution") as held:
         role, secret = ground.role(name), ground.secret(name)
         ground.define(name, secret, role=role)
         insist(held, "the write was never tried", timeout_s=WITHIN_S)

@@ -172,7 +172,7 @@ def test_copies_of_an_event_make_one_alert_and_one_write(scene: Scene) -> None:
         if event["DetailType"].startswith("AWS API Call") and _is_registration(event, name)
     )
     _send(scene, "ChangeQueue", [_envelope(event)] * 20)
-    with scene.aws.holding("PutRolePolicy", f"{name}-execution"):  # what is fixed at once is reported as fixed only
+    with scene.aws.hold_calls("PutRolePolicy", f"{name}-execution"):  # what is fixed at once is reported as fixed only
         scene.release()
         insist(lambda: about(scene.letters(), name), "an alert before the write", timeout_s=WITHIN_S)
     wait_until(lambda: len(about(scene.letters(), name)) == 3, timeout_s=WITHIN_S)

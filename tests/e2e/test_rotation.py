@@ -339,7 +339,7 @@ def test_a_rotation_of_three_hundred_dependents_is_one_validation_each_and_one_a
     alert = reported(here, after=already)
     assert alert.attributes["check"] == "credentials-rejected"
 
-    every_look = logged(stack, VALIDATE, "Validated", since_epoch_s=since)
+    every_validation = logged(stack, VALIDATE, "Validated", since_epoch_s=since)
     requests = validated_for_events(stack, since_epoch_s=since)
     events = logged(stack, RESOLVE, "Resolved", since_epoch_s=since)
     assert {each["kind"] for each in events} == {*BEFORE, *AFTER, "Secret Label Updated"}
@@ -351,8 +351,8 @@ def test_a_rotation_of_three_hundred_dependents_is_one_validation_each_and_one_a
         log.info("%s: %s", function, ", ".join(f"{action} {count}" for action, count in its.most_common()))
     assert counts[RESOLVE]["dynamodb:Query"] <= len(events)
     assert not any(action.startswith("ecs:") for action in counts[RESOLVE])
-    assert counts[VALIDATE]["ecs:DescribeTaskDefinition"] <= 2 * len(every_look)
-    assert counts[VALIDATE]["secretsmanager:GetSecretValue"] <= len(every_look)
+    assert counts[VALIDATE]["ecs:DescribeTaskDefinition"] <= 2 * len(every_validation)
+    assert counts[VALIDATE]["secretsmanager:GetSecretValue"] <= len(every_validation)
 
 
 def at_once(requests: list[dict[str, Any]]) -> int:

@@ -31,7 +31,7 @@ class Violation:
 
 @dataclass(slots=True)
 class Standing:
-    """A grant of ours: since when it stands, and since when the owners do not agree."""
+    """A grant of ours: since when it stands, and since when the owners do not consent."""
 
     at: float
     refused_since: float | None
@@ -45,7 +45,7 @@ class Judges:
         self.edited_at = -1e9
         self.deleted: list[float] = []  # when the role was deleted
         self._standing: dict[tuple[str, Arn], Standing] = {}
-        self._agreed_since: dict[Arn, float] = {}
+        self._consent_since: dict[Arn, float] = {}
         self._planned: set[tuple[str, Arn]] = set()
         self._writes: list[float] = []
         self._former_writes: list[tuple[str, float]] = []
@@ -65,17 +65,17 @@ class Judges:
     # --- What happened
 
     def changed(self) -> None:
-        """Note since when the owners agree."""
+        """Note since when the owners consent."""
         world = self.world
         for secret in world.secrets.values():
-            if world.agree(secret.arn):
-                self._agreed_since.setdefault(secret.arn, world.now)
+            if world.has_consent(secret.arn):
+                self._consent_since.setdefault(secret.arn, world.now)
             else:
-                self._agreed_since.pop(secret.arn, None)
+                self._consent_since.pop(secret.arn, None)
         for (region, arn), standing in list(self._standing.items()):
             if not self._stands(region, arn):
                 del self._standing[region, arn]
-            elif world.agree(arn):
+            elif world.has_consent(arn):
                 standing.refused_since = None
             elif standing.refused_since is None:
                 standing.refused_since = world.now
@@ -99,7 +99,7 @@ class Judges:
 
     def _granted(self, stack: "Stack", secret: Arn) -> None:
         world = self.world
-        refused_since = None if world.agree(secret) else world.now
+        refused_since = None if world.has_consent(secret) else world.now
         self._standing[stack.region, secret] = standing = Standing(world.now, refused_since)
         if refused_since is not None:
             world.after(HOUR_S + MINUTE_S, self._after_an_hour, stack, secret, standing)
@@ -166,7 +166,7 @@ class Judges:
             if any(map(self._since, unread)):
                 self._violated("UNREADABLE", f"{name} is removed although something was unreadable")
         named = [each for each in ours if self._since(each.registered)]
-        if finding == "grant-unneeded" and world.agree(secret) and named:
+        if finding == "grant-unneeded" and world.has_consent(secret) and named:
             self._violated("NAMED", f"{name} is revoked as unneeded, and {named[0].name} names it")
         if finding and (self._since(truth.observed_since) or self._since(world.role.observed_since)):
             self._violated("HANDS-OFF", f"{name} is revoked although a tag says observe")
@@ -175,7 +175,7 @@ class Judges:
         if (
             needers
             and not self._is_edited
-            and self._since(self._agreed_since.get(secret))
+            and self._since(self._consent_since.get(secret))
             and not world.reads(world.role, truth, *others)
         ):
             self._violated("OUTAGE", f"{name} is removed although {needers[0].name} ({needers[0].region}) needs it")
@@ -185,9 +185,9 @@ class Judges:
         world, stack = self.world, self.world.stacks[definition.region]
         if stack is writing:
             return self._since(definition.registered)
-        agreed = self._agreed_since.get(world.secrets[definition.secret].arn, world.now)
+        consent_since = self._consent_since.get(world.secrets[definition.secret].arn, world.now)
         is_held = stack.stopped_at is not None or stack.ledger.item.hold is not None
-        return not is_held and world.now - max(agreed, definition.registered, stack.free_since) > TWO_SWEEPS_S
+        return not is_held and world.now - max(consent_since, definition.registered, stack.free_since) > TWO_SWEEPS_S
 
     def _since(self, when: float | None) -> bool:
         """Whether something has been so for long enough to be seen by the run that writes now."""
@@ -242,7 +242,7 @@ class Judges:
 
     def _is_missing(self, definition: TaskDefinition) -> bool:
         world, secret = self.world, self.world.secrets[definition.secret]
-        is_needed = definition.is_live and definition.serves and world.agree(secret.arn)
+        is_needed = definition.is_live and definition.serves and world.has_consent(secret.arn)
         return is_needed and not world.reads(world.role, secret, *POLICIES.values(), FORMER)
 
 

@@ -29,7 +29,7 @@ class Operations:
     def __init__(self, world: "World") -> None:
         self.world = world
 
-    def _told(self, *regions: str) -> None:
+    def _deliver(self, *regions: str) -> None:
         """An event may reach the stacks; IAM's events reach one Region only."""
         for region in regions or REGIONS:
             if self.world.random.random() < 0.5:
@@ -55,34 +55,34 @@ class Operations:
     def tag(self, name: str) -> None:
         secret = self.world.secrets[name]
         secret.is_tagged, secret.observed_since, secret.excludes = True, None, False
-        self._told()
+        self._deliver()
 
     def untag(self, name: str) -> None:
         self.world.secrets[name].is_tagged = False
-        self._told()
+        self._deliver()
 
     def observe(self, name: str) -> None:
         secret = self.world.secrets[name]
         secret.observed_since = self.world.now if secret.observed_since is None else secret.observed_since
-        self._told()
+        self._deliver()
 
     def exclude(self, name: str) -> None:
         self.world.secrets[name].excludes = True
-        self._told()
+        self._deliver()
 
     def rekey(self, name: str) -> None:
         self.world.secrets[name].key += 1
-        self._told()
+        self._deliver()
 
     def delete_secret(self, name: str) -> None:
         self.world.secrets[name].exists = False
-        self._told()
+        self._deliver()
 
     def create_secret(self, name: str, is_tagged: bool = True) -> None:
         old = self.world.secrets[name]
         if not old.exists:
             self.world.secrets[name] = Secret(name, generation=old.generation + 1, is_tagged=is_tagged)
-            self._told()
+            self._deliver()
 
     def unreadable_secret(self, name: str, seconds: float) -> None:
         self.world.judges.is_calm = False
@@ -97,7 +97,7 @@ class Operations:
 
     def _role(self, change: Callable[[Role], Role]) -> None:
         self.world.role = change(self.world.role)
-        self._told("us-east-1")
+        self._deliver("us-east-1")
 
     def unmanage(self) -> None:
         self.world.judges.is_calm = False
@@ -134,7 +134,7 @@ class Operations:
             old = world.role.policy(policy)
             world.role = world.role.with_policy(policy, change(old.grants), (*old.statements, *more)[:1])
             world.judges.rewritten(policy, old.grants, SOMEBODY)
-            self._told("us-east-1")
+            self._deliver("us-east-1")
 
     def edit_add(self, policy: str, name: str) -> None:
         self._edit(policy, lambda grants: (*grants, self.world.secrets[name].grant))
@@ -151,7 +151,7 @@ class Operations:
         old = world.role.policy(policy)
         world.role = world.role.with_policy(policy, (), ())
         world.judges.rewritten(policy, old.grants, SOMEBODY)
-        self._told("us-east-1")
+        self._deliver("us-east-1")
 
     # --- Operators
 

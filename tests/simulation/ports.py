@@ -114,7 +114,7 @@ class Ports:
             is_wanted=helped is not None and is_lacking and is_readable,
             grant=secret.grant if is_current and is_readable else None,
             task_definition=helped.name if helped else "",
-            why_not="an owner does not agree",
+            why_not="an owner does not consent",
         )
 
     # --- PolicyApi
@@ -153,14 +153,14 @@ class Ports:
 
     def written(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
         self.world.pause()
-        self._told(write, (*change.added, *change.restored))
+        self._report(write, (*change.added, *change.restored))
 
     def left_open(self, role: Arn, write: PolicyWrite) -> None:
         self.world.pause()
         known = {each.secret for each in write.before} - set(write.restored)
-        self._told(write, (each.secret for each in write.after if each.secret not in known))
+        self._report(write, (each.secret for each in write.after if each.secret not in known))
 
-    def _told(self, write: PolicyWrite, secrets: Iterable[Arn]) -> None:
+    def _report(self, write: PolicyWrite, secrets: Iterable[Arn]) -> None:
         """Report additions: a report names the task definition that a grant is for."""
         self.stack.reports += [(self.world.now, each) for each in secrets if write.users.get(str(each))]
 

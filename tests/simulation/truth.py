@@ -64,7 +64,7 @@ class Secret:
         return granted(self.name, self.generation).secret
 
     @property
-    def agrees(self) -> bool:
+    def has_consent(self) -> bool:
         return self.exists and self.is_tagged and not self.excludes and self.observed_since is None
 
 
@@ -80,7 +80,7 @@ class Role:
     other: frozenset[str] = frozenset()  # names of the secrets that a policy of the owner's allows
 
     @property
-    def agrees(self) -> bool:
+    def has_consent(self) -> bool:
         return self.exists and self.is_managed and self.observed_since is None
 
     def policy(self, name: str) -> OwnPolicy:

@@ -170,9 +170,9 @@ class World:
         found = self.secrets[arn.resource_name[0]]
         return found if found.exists and found.arn == arn else None
 
-    def agree(self, arn: Arn) -> bool:
+    def has_consent(self, arn: Arn) -> bool:
         found = self.secret(arn)
-        return found is not None and found.agrees and self.role.agrees
+        return found is not None and found.has_consent and self.role.has_consent
 
     # --- Queues and runs ---------------------------------------------------------------------------------------------
 
@@ -297,7 +297,7 @@ class World:
             return True
         ledger.edges[name] = definition.secret if definition.is_plain else ""
         secret, role = self.secrets[definition.secret], self.shown_role()
-        is_allowed = role.exists and role.is_managed and secret.agrees and secret.unreadable_since is None
+        is_allowed = role.exists and role.is_managed and secret.has_consent and secret.unreadable_since is None
         if is_allowed and not self.reads(role, secret, POLICIES[region], FORMER, *self.siblings(region)):
             self.send(region, name)
         return True

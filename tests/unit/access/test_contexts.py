@@ -125,7 +125,9 @@ def test_without_the_time_nothing_is_known_of_a_session() -> None:
     ],
 )
 @pytest.mark.parametrize("effect", ["Allow", "Deny"])
-def test_whether_a_request_without_a_stage_has_the_key_is_unknown(condition: dict[str, Any], effect: str) -> None:
+def test_whether_a_request_without_a_staging_label_has_the_key_is_unknown(
+    condition: dict[str, Any], effect: str
+) -> None:
     narrow = {**READS, "Effect": effect, "Condition": condition}
     access = pull_access(role(*((narrow,) if effect == "Allow" else (READS, narrow))), ours)
     gate = access.gate("secret-access")
@@ -153,7 +155,7 @@ STAGE = "secretsmanager:VersionStage"
     ids=str,
 )
 @pytest.mark.parametrize("effect", ["Allow", "Deny"])
-def test_a_request_without_a_stage_is_decided_if_both_readings_agree(
+def test_a_request_without_a_staging_label_is_decided_if_both_readings_agree(
     condition: dict[str, Any], holds: bool, effect: str
 ) -> None:
     narrow = {**READS, "Effect": effect, "Condition": condition}
@@ -166,7 +168,7 @@ def test_a_request_without_a_stage_is_decided_if_both_readings_agree(
 
 @pytest.mark.parametrize("stage", ["blue", "AWSPREVIOUS", ["AWSPENDING", "green"], "AWSC"])
 @pytest.mark.parametrize("operator", ["StringEquals", "StringLike", "ForAnyValue:StringEquals"])
-def test_an_allow_narrowed_to_another_stage_is_not_a_missing_one(stage: str | list[str], operator: str) -> None:
+def test_an_allow_narrowed_to_another_staging_label_is_not_a_missing_one(stage: str | list[str], operator: str) -> None:
     access = pull_access(role({**READS, "Condition": {operator: {STAGE: stage}}}), ours)
     gate = access.gate("secret-access")
     assert gate is not None
@@ -229,7 +231,7 @@ def test_two_statements_that_cover_both_readings_allow() -> None:
     assert pull_access(role(absent, current), ours).state == "pass"
 
 
-def test_a_stage_that_is_known_leaves_other_doubts() -> None:
+def test_a_staging_label_that_is_known_leaves_other_doubts() -> None:
     vpce = {"StringEqualsIfExists": {STAGE: "AWSCURRENT"}, "StringEquals": {"aws:SourceVpce": "vpce-1"}}
     gate = pull_access(role({**READS, "Condition": vpce}), ours).gate("secret-access")
     assert gate is not None

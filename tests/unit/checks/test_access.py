@@ -31,7 +31,7 @@ def facts(who: Role | None = None, own: Secret = OWN, **changes: Any) -> Facts:
     return replace(World((task_definition(container(own)),), (reads,), (own,)).facts(), **changes)
 
 
-def holding(*statements: dict[str, Any], **changes: Any) -> Role:
+def role_with(*statements: dict[str, Any], **changes: Any) -> Role:
     return role(inline_policies=(policy(*statements),), **changes)
 
 
@@ -42,21 +42,21 @@ ANSWERS: dict[str, tuple[str, Facts, list[str]]] = {
     "may-read": (MISSING, facts(), ["Passed"]),
     "no-policy": (MISSING, facts(role()), ["Failed"]),
     "no-policy-is-no-deny": (FORBIDDEN, facts(role()), ["Inapplicable"]),
-    "a-deny": (FORBIDDEN, facts(holding(ALLOWED, statement("Deny"))), ["Failed"]),
-    "a-deny-is-not-a-missing-allow": (MISSING, facts(holding(ALLOWED, statement("Deny"))), ["Inapplicable"]),
+    "a-deny": (FORBIDDEN, facts(role_with(ALLOWED, statement("Deny"))), ["Failed"]),
+    "a-deny-is-not-a-missing-allow": (MISSING, facts(role_with(ALLOWED, statement("Deny"))), ["Inapplicable"]),
     "policies-not-read": (MISSING, facts(role(inline_policies=denied("iam:ListRolePolicies"))), ["Unsure"]),
     "role-not-read": (MISSING, replace(facts(), role=denied()), []),
     "managed-external": (MISSING, facts(role(), secret(type="SalesforceClientSecret")), ["Inapplicable"]),
     "outside-the-boundary": (
         "secret-access-blocked-by-boundary",
-        facts(holding(ALLOWED, boundary=BOUNDARY)),
+        facts(role_with(ALLOWED, boundary=BOUNDARY)),
         ["Failed"],
     ),
     "without-a-boundary": ("secret-access-blocked-by-boundary", facts(), ["Passed"]),
-    "everything": ("secret-access-too-broad", facts(holding(statement(action="*", resource="*"))), ["Failed"]),
+    "everything": ("secret-access-too-broad", facts(role_with(statement(action="*", resource="*"))), ["Failed"]),
     "one-secret": ("secret-access-too-broad", facts(), ["Passed"]),
     "may-decrypt": ("decrypt-access-missing", facts(own=UNDER_KEY), ["Passed"]),
-    "may-not-decrypt": ("decrypt-access-missing", facts(holding(ALLOWED), UNDER_KEY), ["Failed"]),
+    "may-not-decrypt": ("decrypt-access-missing", facts(role_with(ALLOWED), UNDER_KEY), ["Failed"]),
     "under-the-managed-key": ("decrypt-access-missing", facts(), ["Passed"]),
     "a-disabled-key": ("key-unusable", facts(own=secret(key=key(state="Disabled"))), ["Failed"]),
     "an-enabled-key": ("key-unusable", facts(own=UNDER_KEY), ["Passed"]),
@@ -125,7 +125,7 @@ def test_the_simulator_gives_a_second_opinion(changes: dict[str, Any], kind: str
 
 
 def test_a_secret_is_read_under_the_reference_as_it_is_written() -> None:
-    by_name = holding(statement(Condition={"StringEquals": {"secretsmanager:SecretId": "registry/ghcr"}}))
+    by_name = role_with(statement(Condition={"StringEquals": {"secretsmanager:SecretId": "registry/ghcr"}}))
     given = facts(by_name)
     assert access_of(given, by_name, OWN, "registry/ghcr").state == "pass"
     assert access_of(given, by_name, OWN, str(OWN.arn)).state == "fail"
@@ -133,6 +133,6 @@ def test_a_secret_is_read_under_the_reference_as_it_is_written() -> None:
 
 def test_a_condition_on_the_time_is_decided_by_the_time_of_the_facts() -> None:
     until = {"DateLessThan": {"aws:CurrentTime": (NOW + timedelta(hours=1)).isoformat().replace("+00:00", "Z")}}
-    given = facts(holding(statement(Condition=until)))
+    given = facts(role_with(statement(Condition=until)))
     assert said(MISSING, given) == [("Passed", "app")]
     assert said(MISSING, replace(given, now=NOW + timedelta(hours=2))) == [("Failed", "app")]

@@ -30,7 +30,7 @@ def found(own: Secret, verification: Verification | None = None) -> tuple[Findin
     return examine(world.facts()).findings
 
 
-def holding(value: Any, created_at: datetime | None = None, **changes: Any) -> Secret:
+def secret_with(value: Any, created_at: datetime | None = None, **changes: Any) -> Secret:
     answer = {"SecretString": value if isinstance(value, str) else json.dumps(value), "VersionId": "v1"}
     return secret(value=replace(read_value(answer)[0], created_at=created_at), **changes)
 
@@ -79,7 +79,7 @@ FORMS: dict[str, tuple[Any, str, str]] = {
 
 @pytest.mark.parametrize(("value", "check", "rewrite"), FORMS.values(), ids=FORMS)
 def test_a_known_form_gets_its_exact_rewrite(value: Any, check: str, rewrite: str) -> None:
-    (finding,) = found(holding(value))
+    (finding,) = found(secret_with(value))
     assert finding.check == check
     assert rewrite in finding.remedy.text
     assert "put-secret-value" in str(finding.remedy.snippet)
@@ -88,7 +88,9 @@ def test_a_known_form_gets_its_exact_rewrite(value: Any, check: str, rewrite: st
 
 def test_a_secret_that_amazon_ecr_reads_in_its_form_is_left_alone() -> None:
     value = {"username": "u", "accessToken": PASSWORD}
-    (finding,) = found(holding(value, name="ecr-pullthroughcache/hub", key=key(), tags={"pullguard:roles": "web-*"}))
+    (finding,) = found(
+        secret_with(value, name="ecr-pullthroughcache/hub", key=key(), tags={"pullguard:roles": "web-*"})
+    )
     requests, creates, grants = commands_of(finding.remedy)
     assert [each.operation for each in (requests, creates, grants)] == [
         "describe-secret",
@@ -111,22 +113,25 @@ ODD = {"username": "u", "password": f"{PASSWORD}\n"}
 
 
 def test_white_space_is_named_and_not_shown() -> None:
-    (finding,) = found(holding(ODD))
+    (finding,) = found(secret_with(ODD))
     assert (finding.check, finding.severity) == ("secret-value-suspicious", "warning")
     assert "its password begins or ends with white space" in finding.cause
     assert PASSWORD not in repr(finding)
 
 
 def test_credentials_that_the_registry_accepts_are_not_suspicious() -> None:
-    assert found(holding(ODD), ACCEPTED) == ()
+    assert found(secret_with(ODD), ACCEPTED) == ()
 
 
 def test_credentials_that_the_registry_refuses_are_suspicious() -> None:
-    assert {each.check for each in found(holding(ODD), REFUSED)} == {"credentials-rejected", "secret-value-suspicious"}
+    assert {each.check for each in found(secret_with(ODD), REFUSED)} == {
+        "credentials-rejected",
+        "secret-value-suspicious",
+    }
 
 
 def test_a_public_image_proves_no_credentials() -> None:
-    assert len(found(holding(ODD), Verification(answer="anonymous-ok"))) == 1
+    assert len(found(secret_with(ODD), Verification(answer="anonymous-ok"))) == 1
 
 
 # --- Passwords that expire by themselves -------------------------------------------------------------------------
@@ -162,12 +167,12 @@ ROTATIONS: dict[str, tuple[Rotation, bool]] = {
 
 @pytest.mark.parametrize(("rotation", "fast"), ROTATIONS.values(), ids=ROTATIONS)
 def test_rotation_has_to_be_faster_than_the_password_expires(rotation: Rotation, fast: bool) -> None:
-    checks = [each.check for each in found(holding(TOKEN, rotation=rotation))]
+    checks = [each.check for each in found(secret_with(TOKEN, rotation=rotation))]
     assert ("credentials-short-lived" in checks) is not fast
 
 
 def test_a_short_lived_password_names_what_to_use_instead_and_no_username() -> None:
-    (finding,) = found(holding(TOKEN))
+    (finding,) = found(secret_with(TOKEN))
     assert "a Google access token: it expires within an hour" in finding.cause
     assert "_json_key" in finding.remedy.text
     assert "rotate the secret at least every hour." in finding.remedy.text
@@ -187,7 +192,7 @@ OUTLIVED = {
 def test_a_password_that_outlives_such_a_token_is_not_one(
     created_at: datetime | None, verification: Verification | None, is_found: bool
 ) -> None:
-    checks = [each.check for each in found(holding(TOKEN, created_at), verification)]
+    checks = [each.check for each in found(secret_with(TOKEN, created_at), verification)]
     assert ("credentials-short-lived" in checks) is is_found
 
 
@@ -243,7 +248,7 @@ AGES: dict[str, tuple[datetime | None, Verification | None, str]] = {
 def test_a_tag_that_is_out_of_date_is_no_error(
     created_at: datetime | None, verification: Verification | None, severity: str
 ) -> None:
-    own = holding({"username": "u", "password": PASSWORD}, created_at, tags=GONE_BY)
+    own = secret_with({"username": "u", "password": PASSWORD}, created_at, tags=GONE_BY)
     severities = {each.check: each.severity for each in found(own, verification)}
     assert severities["credentials-expiring"] == severity
 
@@ -261,7 +266,7 @@ def test_the_remedy_of_an_expired_password_ends_the_finding() -> None:
 def test_no_credentials_are_renewed_if_only_the_tag_is_out_of_date(
     created_at: datetime | None, verification: Verification | None
 ) -> None:
-    own = holding({"username": "u", "password": PASSWORD}, created_at, tags=GONE_BY)
+    own = secret_with({"username": "u", "password": PASSWORD}, created_at, tags=GONE_BY)
     (finding,) = found(own, verification)
     (untag,) = commands_of(finding.remedy)
     assert (untag.operation, untag.options["--tag-keys"]) == ("untag-resource", "pullguard:expires")
@@ -363,7 +368,7 @@ WHERE = {
 
 @pytest.mark.parametrize(("changes", "region", "arn"), WHERE.values(), ids=WHERE)
 def test_a_value_is_stored_where_a_replica_gets_it_from(changes: dict[str, Any], region: str, arn: str) -> None:
-    (finding,) = found(holding({"username": "u"}, **changes))
+    (finding,) = found(secret_with({"username": "u"}, **changes))
     command = shlex.split(str(finding.remedy.snippet))
     assert command[command.index("--region") + 1] == region
     assert command[command.index("--secret-id") + 1] == arn

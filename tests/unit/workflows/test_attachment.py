@@ -46,7 +46,7 @@ def harness(ledger: Ledger) -> Callable[..., Harness]:
     return lambda world=NEEDY, **changes: Harness(ledger, replace(world, asked=[]), **changes)
 
 
-Staged = Callable[..., Harness]
+SetUp = Callable[..., Harness]
 
 
 def proved(harness: Harness, world: World | None = None) -> list[type]:
@@ -58,7 +58,7 @@ def proved(harness: Harness, world: World | None = None) -> list[type]:
 # --- The validator's answer, through the ledger ----------------------------------------------------------------------
 
 
-def test_the_validator_asks_twice_and_its_answer_reaches_the_executor(harness: Staged) -> None:
+def test_the_validator_asks_twice_and_its_answer_reaches_the_executor(harness: SetUp) -> None:
     here = harness()
     assert here.validate().asked == 1
     kept = here.ledger.entries.get(revision_arn()).accepted
@@ -67,24 +67,24 @@ def test_the_validator_asks_twice_and_its_answer_reaches_the_executor(harness: S
     assert proved(here, seen_by_an_executor(roles=(role(reads=[MEANT]),))) == [Reregister]
 
 
-def test_without_the_validators_answer_an_executor_writes_nothing(harness: Staged) -> None:
+def test_without_the_validators_answer_an_executor_writes_nothing(harness: SetUp) -> None:
     assert proved(harness()) == []
 
 
-def test_nothing_is_requested_if_verification_is_off(harness: Staged) -> None:
+def test_nothing_is_requested_if_verification_is_off(harness: SetUp) -> None:
     here = harness(replace(NEEDY, verifications={}, as_anybody={}))
     result = here.validate()
     assert (result.asked, result.findings, here.sent.reported()) == (0, 0, [])
 
 
-def test_its_services_and_tasks_are_read_for_the_proof(harness: Staged) -> None:
+def test_its_services_and_tasks_are_read_for_the_proof(harness: SetUp) -> None:
     here = harness(replace(NEEDY, running=RUNNING))
     assert here.validate().findings == 0
     assert ("usage", str(revision_arn())) in here.world.asked
     assert here.sent.messages == []
 
 
-def test_a_revision_that_has_pulled_once_is_not_broken_when_its_tasks_have_stopped(harness: Staged) -> None:
+def test_a_revision_that_has_pulled_once_is_not_broken_when_its_tasks_have_stopped(harness: SetUp) -> None:
     here = harness()
     here.world.running = RUNNING
     here.validate()
@@ -97,7 +97,7 @@ def test_a_revision_that_has_pulled_once_is_not_broken_when_its_tasks_have_stopp
     assert here.sent.reported() == []
 
 
-def test_an_unrequested_attachment_is_one_finding_and_no_other_message(harness: Staged) -> None:
+def test_an_unrequested_attachment_is_one_finding_and_no_other_message(harness: SetUp) -> None:
     here = harness(replace(NEEDY, task_definitions=(task_definition(container()),)))
     assert here.validate().asked == 0
     assert here.sent.reported() == ["Finding Opened"]
@@ -124,7 +124,7 @@ SINCE: dict[str, Callable[[World], World]] = {
 
 
 @pytest.mark.parametrize("change", SINCE.values(), ids=SINCE)
-def test_the_executor_proves_it_again_from_the_present_state(harness: Staged, change: Callable[[World], World]) -> None:
+def test_the_executor_proves_it_again_from_the_present_state(harness: SetUp, change: Callable[[World], World]) -> None:
     here = harness()
     here.validate()
     assert proved(here, change(seen_by_an_executor())) == []
@@ -141,7 +141,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("answers", ANSWERS.values(), ids=ANSWERS)
-def test_the_registrys_new_answer_replaces_the_old_one(harness: Staged, answers: dict[str, Any]) -> None:
+def test_the_registrys_new_answer_replaces_the_old_one(harness: SetUp, answers: dict[str, Any]) -> None:
     here = harness()
     here.validate()
     assert proved(here) == [Grant]
@@ -154,14 +154,14 @@ def test_the_registrys_new_answer_replaces_the_old_one(harness: Staged, answers:
 
 
 @pytest.mark.parametrize("answer", ["anonymous-ok", "ok", "no-such-image", "rate-limited", "unreachable"])
-def test_an_answer_that_is_kept_overrules_none_of_ones_own(harness: Staged, answer: RegistryAnswer) -> None:
+def test_an_answer_that_is_kept_overrules_none_of_ones_own(harness: SetUp, answer: RegistryAnswer) -> None:
     here = harness()
     here.validate()
     world = replace(seen_by_an_executor(), as_anybody={IMAGE: Verification(answer=answer)})
     assert proved(here, world) == []
 
 
-def test_an_answer_is_believed_for_a_while_only(harness: Staged) -> None:
+def test_an_answer_is_believed_for_a_while_only(harness: SetUp) -> None:
     here = harness()
     here.validate()
     here.later(seconds=ACCEPTED_FOR.total_seconds())
@@ -179,7 +179,7 @@ MUTATIONS: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("mutation", MUTATIONS.values(), ids=MUTATIONS)
-def test_an_answer_about_something_else_is_not_believed(harness: Staged, mutation: dict[str, str]) -> None:
+def test_an_answer_about_something_else_is_not_believed(harness: SetUp, mutation: dict[str, str]) -> None:
     here = harness()
     here.validate()
     kept = here.ledger.entries.get(revision_arn()).accepted["app"]
@@ -192,7 +192,7 @@ def test_an_answer_about_something_else_is_not_believed(harness: Staged, mutatio
 
 
 @pytest.mark.parametrize("anonymous", [Verification(answer="rejected"), Verification(answer="anonymous-ok")])
-def test_a_strangers_tag_lowers_nobodys_mode(harness: Staged, anonymous: Verification) -> None:
+def test_a_strangers_tag_lowers_nobodys_mode(harness: SetUp, anonymous: Verification) -> None:
     """A secret for the host of a sidecar, with the tag observe: the fix of the other container goes on."""
     stranger = secret("stranger", registry="docker.io", tags={"pullguard:mode": "observe"})
     definition = task_definition(container(MEANT), container(name="side", image="docker.io/library/nginx:1"))

@@ -323,7 +323,7 @@ def reported(here: Any) -> Mapping[str, Any]:
 ANOTHER_KEY = secret("keyed", "KeyKey", key=key(2))
 NAMES_KEYED = named_too(KEYED)
 # Whether it is named, what IAM shows, the records, the writes of late, the secret now, and what is reported.
-ALSO_TOLD: dict[str, tuple[World, tuple[Any, ...], tuple[GrantRecord, ...], tuple[PolicyWrite, ...], Any, Any]] = {
+ALSO_REPORTED: dict[str, tuple[World, tuple[Any, ...], tuple[GrantRecord, ...], tuple[PolicyWrite, ...], Any, Any]] = {
     "what-comes-back": (BROKEN, (), FRESH, HUB_ADDED, HUB, ("grant", None)),
     "what-comes-back-with-its-key": (
         BROKEN,
@@ -338,7 +338,7 @@ ALSO_TOLD: dict[str, tuple[World, tuple[Any, ...], tuple[GrantRecord, ...], tupl
 }
 
 
-@pytest.mark.parametrize("case", ALSO_TOLD.values(), ids=ALSO_TOLD)
+@pytest.mark.parametrize("case", ALSO_REPORTED.values(), ids=ALSO_REPORTED)
 def test_every_arn_that_a_write_adds_or_removes_is_reported(
     set_up: SetUp,
     ledger: Ledger,

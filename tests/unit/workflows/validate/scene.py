@@ -18,7 +18,7 @@ def world(of: World, **changes: Any) -> World:
     return replace(of, asked=[], **changes)
 
 
-Staged = Callable[..., Harness]
+SetUp = Callable[..., Harness]
 
 
 def known(harness: Harness) -> dict[str, tuple[str | None, bool]]:

@@ -4,10 +4,10 @@ import pytest
 
 from pullguard.domain.usage import Usage
 from tests.fakes import Crash, World, container, denied, revision_arn, role, service, task_definition
-from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, Staged, world
+from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, SetUp, world
 
 
-def test_a_finding_is_reported_once_and_its_end_once(harness: Staged) -> None:
+def test_a_finding_is_reported_once_and_its_end_once(harness: SetUp) -> None:
     here = harness(BROKEN)
     reported = [here.validate().told, here.validate().told]
     here.world = world(HEALTHY)
@@ -16,7 +16,7 @@ def test_a_finding_is_reported_once_and_its_end_once(harness: Staged) -> None:
     assert here.sent.reported() == ["Finding Opened", "Finding Resolved"]
 
 
-def test_an_event_is_in_the_shape_of_the_contract(harness: Staged) -> None:
+def test_an_event_is_in_the_shape_of_the_contract(harness: SetUp) -> None:
     here = harness(BROKEN)
     here.validate()
     (event,) = here.sent.events
@@ -33,7 +33,7 @@ CRASHES = {"before-it-is-told": "put_events", "before-anything-is-asked": "send_
 
 
 @pytest.mark.parametrize("operation", CRASHES.values(), ids=CRASHES)
-def test_a_run_that_dies_on_the_way_is_made_good_by_the_next_exactly_once(harness: Staged, operation: str) -> None:
+def test_a_run_that_dies_on_the_way_is_made_good_by_the_next_exactly_once(harness: SetUp, operation: str) -> None:
     here = harness(BROKEN)
     here.sent.failing = [operation]
     with pytest.raises(Crash):
@@ -44,7 +44,7 @@ def test_a_run_that_dies_on_the_way_is_made_good_by_the_next_exactly_once(harnes
     assert len(here.sent.messages) == 2
 
 
-def test_a_change_after_an_unreported_opening_is_reported_as_it_is_now(harness: Staged) -> None:
+def test_a_change_after_an_unreported_opening_is_reported_as_it_is_now(harness: SetUp) -> None:
     here = harness(BROKEN)
     here.sent.failing = ["put_events"]
     with pytest.raises(Crash):
@@ -55,7 +55,7 @@ def test_a_change_after_an_unreported_opening_is_reported_as_it_is_now(harness: 
     assert here.sent.reported() == ["Finding Resolved"]
 
 
-def test_an_unreadable_secret_is_reported_as_unknown_and_resolves_nothing(harness: Staged) -> None:
+def test_an_unreadable_secret_is_reported_as_unknown_and_resolves_nothing(harness: SetUp) -> None:
     here = harness(BROKEN)
     here.validate()
     here.world = world(BROKEN, unreadable={str(role().arn): denied("iam:GetRole", str(role().arn))})
@@ -66,7 +66,7 @@ def test_an_unreadable_secret_is_reported_as_unknown_and_resolves_nothing(harnes
     assert "Finding Resolved" not in here.sent.reported()
 
 
-def test_a_task_definition_that_cannot_be_described_is_reported_as_unknown(harness: Staged) -> None:
+def test_a_task_definition_that_cannot_be_described_is_reported_as_unknown(harness: SetUp) -> None:
     here = harness(HEALTHY)
     here.world.unreadable = {"task-definition": denied("ecs:DescribeTaskDefinition", str(revision_arn()))}
     assert here.validate().findings == 1
@@ -75,7 +75,7 @@ def test_a_task_definition_that_cannot_be_described_is_reported_as_unknown(harne
     assert here.sent.messages == []
 
 
-def test_a_task_definition_that_is_gone_resolves_its_findings_and_is_forgotten(harness: Staged) -> None:
+def test_a_task_definition_that_is_gone_resolves_its_findings_and_is_forgotten(harness: SetUp) -> None:
     here = harness(BROKEN)
     here.validate()
     here.world = World()
@@ -84,20 +84,20 @@ def test_a_task_definition_that_is_gone_resolves_its_findings_and_is_forgotten(h
     assert here.ledger.entries.dependents(str(GHCR.arn)) == ()
 
 
-def test_an_old_revision_that_nothing_runs_has_no_findings(harness: Staged) -> None:
+def test_an_old_revision_that_nothing_runs_has_no_findings(harness: SetUp) -> None:
     here = harness(BROKEN)
     here.world.running = Usage(newest=False)
     assert here.validate().findings == 0
     assert (here.sent.events, here.sent.messages) == ([], [])
 
 
-def test_an_old_revision_that_something_runs_matters(harness: Staged) -> None:
+def test_an_old_revision_that_something_runs_matters(harness: SetUp) -> None:
     here = harness(BROKEN)
     here.world.running = Usage(newest=False, services=(service(),))
     assert here.validate().findings == 1
 
 
-def test_a_warning_is_reported_and_nothing_is_done(harness: Staged) -> None:
+def test_a_warning_is_reported_and_nothing_is_done(harness: SetUp) -> None:
     here = harness(World((task_definition(container("registry/ghcr")),), (role(reads=[GHCR]),), (GHCR,)))
     assert here.validate().asked == 0
     assert here.sent.reported() == ["Finding Opened"]

@@ -9,10 +9,10 @@ from pullguard.domain.errors import Rejected
 from pullguard.store.ledger import Ledger
 from tests.fakes import World, revision_arn, role
 from tests.flows import ASKED_FOR, Harness, request
-from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, Staged
+from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, SetUp
 
 
-def test_a_valid_definition_costs_one_description_and_one_read_of_each_fact(harness: Staged) -> None:
+def test_a_valid_definition_costs_one_description_and_one_read_of_each_fact(harness: SetUp) -> None:
     here = harness(HEALTHY)
     assert here.validate(request(kind="PutSecretValue")).findings == 0
     assert here.world.asked == [
@@ -23,13 +23,13 @@ def test_a_valid_definition_costs_one_description_and_one_read_of_each_fact(harn
     assert (here.sent.messages, here.sent.events) == ([], [])
 
 
-def test_its_services_and_tasks_are_read_only_if_something_is_wrong(harness: Staged) -> None:
+def test_its_services_and_tasks_are_read_only_if_something_is_wrong(harness: SetUp) -> None:
     here = harness(BROKEN)
     here.validate(request(kind="PutSecretValue"))
     assert Counter(kind for kind, _ in here.world.asked) == {"task-definition": 1, "role": 1, "secret": 1, "usage": 1}
 
 
-def test_a_registered_revision_is_described_as_the_newest_of_its_family(harness: Staged) -> None:
+def test_a_registered_revision_is_described_as_the_newest_of_its_family(harness: SetUp) -> None:
     """``AwsReaders`` describes it once for both questions (tests/unit/aws/readers/test_batches.py)."""
     here = harness(HEALTHY)
     here.validate()
@@ -37,13 +37,13 @@ def test_a_registered_revision_is_described_as_the_newest_of_its_family(harness:
     assert described == ["web", str(revision_arn())]
 
 
-def test_its_services_and_tasks_are_read_if_a_task_failed_to_start(harness: Staged) -> None:
+def test_its_services_and_tasks_are_read_if_a_task_failed_to_start(harness: SetUp) -> None:
     here = harness(HEALTHY)
     here.validate(request(kind="ECS Task State Change"))
     assert ("usage", str(revision_arn())) in here.world.asked
 
 
-def test_the_same_question_twice_in_a_batch_is_answered_once(harness: Staged) -> None:
+def test_the_same_question_twice_in_a_batch_is_answered_once(harness: SetUp) -> None:
     here = harness(BROKEN)
     validator = here.validator()
     first = validator.validate(ASKED_FOR, message_id="m-1")

@@ -1,10 +1,10 @@
 """Which task definition references what, as the ledger keeps it."""
 
 from tests.fakes import World, container, denied, key, revision_arn, role, task_definition
-from tests.unit.workflows.validate.scene import GHCR, HEALTHY, KEYED, Staged, world
+from tests.unit.workflows.validate.scene import GHCR, HEALTHY, KEYED, SetUp, world
 
 
-def test_the_edges_are_those_of_the_present_references(harness: Staged) -> None:
+def test_the_edges_are_those_of_the_present_references(harness: SetUp) -> None:
     here = harness(HEALTHY)
     here.validate()
     assert here.ledger.entries.dependents(str(GHCR.arn)) == (revision_arn(),)
@@ -14,7 +14,7 @@ def test_the_edges_are_those_of_the_present_references(harness: Staged) -> None:
     assert here.ledger.entries.dependents(str(key().arn)) == (revision_arn(),)
 
 
-def test_edges_stay_where_the_task_definition_could_not_be_read(harness: Staged) -> None:
+def test_edges_stay_where_the_task_definition_could_not_be_read(harness: SetUp) -> None:
     here = harness(HEALTHY)
     here.validate()
     here.world = world(HEALTHY, unreadable={"task-definition": denied()})
@@ -22,7 +22,7 @@ def test_edges_stay_where_the_task_definition_could_not_be_read(harness: Staged)
     assert here.ledger.entries.dependents(str(GHCR.arn)) == (revision_arn(),)
 
 
-def test_a_malformed_reference_is_a_finding_and_no_crash(harness: Staged) -> None:
+def test_a_malformed_reference_is_a_finding_and_no_crash(harness: SetUp) -> None:
     here = harness(World((task_definition(container("arn:x")),), (role(),), ()))
     here.validate()
     (detail,) = here.sent.details("Finding Opened")

@@ -11,10 +11,10 @@ from pullguard.planning.planner import Rules
 from tests.fakes import World, container, key, revision_arn, role, secret, service, task_definition
 from tests.flows import request
 from tests.unit.workflows.granted_role import keep, recorded
-from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, KEYED, STALE, Staged
+from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, KEYED, STALE, SetUp
 
 
-def test_a_grant_is_asked_for_in_the_group_of_its_role(harness: Staged) -> None:
+def test_a_grant_is_asked_for_in_the_group_of_its_role(harness: SetUp) -> None:
     here = harness(BROKEN)
     assert here.validate().asked == 1
     (message,) = here.sent.messages
@@ -25,7 +25,7 @@ def test_a_grant_is_asked_for_in_the_group_of_its_role(harness: Staged) -> None:
 
 
 def test_grants_to_one_role_are_made_one_after_the_other_and_another_roles_beside_them(
-    harness: Staged,
+    harness: SetUp,
 ) -> None:
     definitions = (
         task_definition(container(GHCR)),
@@ -39,14 +39,14 @@ def test_grants_to_one_role_are_made_one_after_the_other_and_another_roles_besid
     assert web == api != batch
 
 
-def test_a_new_revision_is_asked_for_in_the_group_of_its_family(harness: Staged) -> None:
+def test_a_new_revision_is_asked_for_in_the_group_of_its_family(harness: SetUp) -> None:
     here = harness(STALE)
     here.validate()
     (message,) = here.sent.messages
     assert message["QueueUrl"] == "reregistrations.fifo"
 
 
-def test_no_later_need_is_swallowed_as_a_copy(harness: Staged) -> None:
+def test_no_later_need_is_swallowed_as_a_copy(harness: SetUp) -> None:
     here = harness(BROKEN)
     for message_id in ("m-1", "m-1", "m-2"):
         here.validate(message_id=message_id)
@@ -55,14 +55,14 @@ def test_no_later_need_is_swallowed_as_a_copy(harness: Staged) -> None:
     assert len({message["MessageGroupId"] for message in here.sent.messages}) == 1
 
 
-def test_observing_requests_nothing_and_reports_the_plan_once(harness: Staged) -> None:
+def test_observing_requests_nothing_and_reports_the_plan_once(harness: SetUp) -> None:
     here = harness(BROKEN, mode="observe")
     assert [here.validate().asked, here.validate(message_id="m-2").asked] == [0, 0]
     assert here.sent.messages == []
     assert here.sent.reported() == ["Finding Opened", "Remediation Planned"]
 
 
-def test_observing_reports_every_step_ahead(harness: Staged) -> None:
+def test_observing_reports_every_step_ahead(harness: SetUp) -> None:
     here = harness(replace(STALE, roles=(role(),)), mode="observe")
     here.validate()
     kinds = [each["remediation"]["kind"] for each in here.sent.details("Remediation Planned")]
@@ -87,7 +87,7 @@ LOWERED: dict[str, World] = {
 
 
 @pytest.mark.parametrize("lowered", LOWERED.values(), ids=LOWERED)
-def test_a_tag_lowers_the_mode(harness: Staged, lowered: World) -> None:
+def test_a_tag_lowers_the_mode(harness: SetUp, lowered: World) -> None:
     here = harness(lowered)
     assert here.validate().asked == 0
     assert here.sent.messages == []
@@ -104,14 +104,14 @@ def test_a_tag_lowers_the_mode(harness: Staged, lowered: World) -> None:
     ids=["remediates", "observes", *LOWERED],
 )
 def test_a_finding_is_kept_with_whether_its_fix_follows(
-    harness: Staged, world: World, mode: Mode, observed: bool
+    harness: SetUp, world: World, mode: Mode, observed: bool
 ) -> None:
     here = harness(world, mode=mode)
     here.validate()
     assert {each.finding.observed for each in here.ledger.entries.get(revision_arn()).findings} == {observed}
 
 
-def test_the_grant_record_says_under_which_key_a_secret_that_is_gone_comes_back(harness: Staged) -> None:
+def test_the_grant_record_says_under_which_key_a_secret_that_is_gone_comes_back(harness: SetUp) -> None:
     here = harness(replace(HEALTHY, secrets=(), task_definitions=(task_definition(container(KEYED)),)))
     keep(here.ledger, *recorded(KEYED))
     here.validate()
@@ -120,13 +120,13 @@ def test_the_grant_record_says_under_which_key_a_secret_that_is_gone_comes_back(
     assert "pullguard:registry,Value=ghcr.io" in str(kept.finding.remedy.snippet)
 
 
-def test_a_tag_never_raises_the_mode(harness: Staged) -> None:
+def test_a_tag_never_raises_the_mode(harness: SetUp) -> None:
     here = harness(replace(BROKEN, roles=(role(tags={"pullguard:mode": "remediate"}),)), mode="observe")
     assert here.validate().asked == 0
 
 
 @pytest.mark.parametrize("mode", ["observe", "remediate"])
-def test_a_refusal_is_reported_once(harness: Staged, mode: str) -> None:
+def test_a_refusal_is_reported_once(harness: SetUp, mode: str) -> None:
     here = harness(replace(BROKEN, secrets=(secret(registry=None),)), mode=mode)
     for message_id in ("m-1", "m-2"):
         here.validate(message_id=message_id)
@@ -155,13 +155,13 @@ REFUSALS: dict[str, tuple[World, list[str]]] = {
 
 
 @pytest.mark.parametrize(("world", "kinds"), REFUSALS.values(), ids=REFUSALS)
-def test_a_family_is_refused_once_for_each_reason(harness: Staged, world: World, kinds: list[str]) -> None:
+def test_a_family_is_refused_once_for_each_reason(harness: SetUp, world: World, kinds: list[str]) -> None:
     here = harness(world)
     assert here.validate().asked == 0
     assert [each["remediation"]["kind"] for each in here.sent.details("Remediation Refused")] == kinds
 
 
-def test_each_family_gets_an_alert_of_a_wrong_host_which_no_command_of_the_owner_ends(harness: Staged) -> None:
+def test_each_family_gets_an_alert_of_a_wrong_host_which_no_command_of_the_owner_ends(harness: SetUp) -> None:
     (web,) = STALE.task_definitions
     families = (web, replace(web, arn=revision_arn("api"), family="api"))
     here = harness(replace(UNREAD, task_definitions=families, secrets=(secret(registry="docker.io"),)))
@@ -172,7 +172,7 @@ def test_each_family_gets_an_alert_of_a_wrong_host_which_no_command_of_the_owner
     assert [each["target"] for each in refused if each["kind"] == "reregister"] == ["web", "api"]
 
 
-def test_services_are_asked_for_where_they_may_be_moved(harness: Staged) -> None:
+def test_services_are_asked_for_where_they_may_be_moved(harness: SetUp) -> None:
     running = Usage(newest=False, successor=revision_arn(revision=8), services=(service(),))
     here = harness(replace(STALE, running=running), rules=Rules(move_services=True))
     assert here.validate().asked == 1

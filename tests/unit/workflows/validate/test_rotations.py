@@ -10,7 +10,7 @@ from pullguard.domain.secret import Rotation, RotationEnd
 from pullguard.domain.usage import Usage
 from tests.fakes import NOW, World, container, revision_arn, role, secret, service, task_definition
 from tests.flows import Harness, request
-from tests.unit.workflows.validate.scene import KEYED, Staged
+from tests.unit.workflows.validate.scene import KEYED, SetUp
 
 ROTATED = secret(rotation=Rotation(enabled=True, interval_days=30, last_rotated_at=NOW - timedelta(days=2)))
 ROTATING = World((task_definition(container(ROTATED)),), (role(reads=[ROTATED]),), (ROTATED,))
@@ -24,7 +24,7 @@ def evidence_of(here: Harness) -> str:
 
 
 @pytest.mark.parametrize("outcome", ["failed", "abandoned", "test-failed"])
-def test_a_rotation_that_failed_is_reported_with_the_services_at_risk(harness: Staged, outcome: Any) -> None:
+def test_a_rotation_that_failed_is_reported_with_the_services_at_risk(harness: SetUp, outcome: Any) -> None:
     running = replace(service(), desired_count=2, running_count=2)
     here = harness(replace(ROTATING, running=Usage(newest=True, services=(running, service("other")))))
     here.ledger.rotations.keep(ROTATED.arn, replace(FAILED, outcome=outcome))
@@ -42,13 +42,13 @@ ENDED_WELL = {
 
 
 @pytest.mark.parametrize("end", ENDED_WELL.values(), ids=ENDED_WELL)
-def test_a_rotation_that_ended_well_is_not_reported(harness: Staged, end: RotationEnd) -> None:
+def test_a_rotation_that_ended_well_is_not_reported(harness: SetUp, end: RotationEnd) -> None:
     here = harness(ROTATING)
     here.ledger.rotations.keep(ROTATED.arn, end)
     assert here.validate(request(kind="RotationSucceeded")).findings == 0
 
 
-def test_a_rotation_that_failed_is_resolved_by_the_next_one_and_by_nothing_before_it(harness: Staged) -> None:
+def test_a_rotation_that_failed_is_resolved_by_the_next_one_and_by_nothing_before_it(harness: SetUp) -> None:
     here = harness(ROTATING)
     here.ledger.rotations.keep(ROTATED.arn, FAILED)
     here.validate(request(kind="RotationFailed"))
@@ -59,7 +59,7 @@ def test_a_rotation_that_failed_is_resolved_by_the_next_one_and_by_nothing_befor
     assert here.sent.reported() == ["Finding Opened", "Finding Resolved"]
 
 
-def test_how_a_rotation_ended_is_asked_once_in_a_batch_and_only_of_secrets_that_rotate(harness: Staged) -> None:
+def test_how_a_rotation_ended_is_asked_once_in_a_batch_and_only_of_secrets_that_rotate(harness: SetUp) -> None:
     here = harness(ROTATING)
     twin = task_definition(container(ROTATED), family="twin")
     still = task_definition(container(KEYED), family="still")

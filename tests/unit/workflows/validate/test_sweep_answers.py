@@ -9,10 +9,10 @@ from pullguard.domain.usage import Usage
 from pullguard.store.task_definitions import TaskDefinitionStore
 from tests.fakes import Crash, World, denied, revision_arn, role, service
 from tests.flows import ASKED_FOR, request
-from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, Staged, known, world
+from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, SetUp, known, world
 
 
-def test_only_the_validation_for_a_sweep_answers_it(harness: Staged) -> None:
+def test_only_the_validation_for_a_sweep_answers_it(harness: SetUp) -> None:
     here = harness(HEALTHY)
     here.validate()
     here.definition_store.ask(revision_arn(), "e-1")
@@ -22,7 +22,7 @@ def test_only_the_validation_for_a_sweep_answers_it(harness: Staged) -> None:
     assert known(here) == {"web:7": ("e-1", True)}
 
 
-def test_a_crash_answers_nothing(harness: Staged) -> None:
+def test_a_crash_answers_nothing(harness: SetUp) -> None:
     here = harness(BROKEN)
     here.definition_store.ask(revision_arn(), "e-1")
     here.sent.failing = ["put_events"]
@@ -31,7 +31,7 @@ def test_a_crash_answers_nothing(harness: Staged) -> None:
     assert known(here) == {"web:7": (None, False)}
 
 
-def test_each_validation_of_a_batch_answers_its_own_sweep(harness: Staged) -> None:
+def test_each_validation_of_a_batch_answers_its_own_sweep(harness: SetUp) -> None:
     here = harness(HEALTHY)
     here.definition_store.ask(revision_arn(), "e-1")
     validator = here.validator()
@@ -49,7 +49,7 @@ UNCERTAIN: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("unreadable", UNCERTAIN.values(), ids=UNCERTAIN)
-def test_an_answer_that_could_not_read_everything_is_not_certain(harness: Staged, unreadable: dict[str, Any]) -> None:
+def test_an_answer_that_could_not_read_everything_is_not_certain(harness: SetUp, unreadable: dict[str, Any]) -> None:
     here = harness(BROKEN)
     here.world.unreadable = unreadable
     here.definition_store.ask(revision_arn(), "e-1")
@@ -58,7 +58,7 @@ def test_an_answer_that_could_not_read_everything_is_not_certain(harness: Staged
 
 
 @pytest.mark.parametrize("world_after", [HEALTHY, World()], ids=["an-old-revision", "deregistered-and-deleted"])
-def test_a_revision_that_is_not_listed_and_runs_nowhere_is_forgotten(harness: Staged, world_after: World) -> None:
+def test_a_revision_that_is_not_listed_and_runs_nowhere_is_forgotten(harness: SetUp, world_after: World) -> None:
     here = harness(BROKEN)
     here.validate()
     here.world = world(world_after, running=Usage(newest=False))
@@ -70,7 +70,7 @@ def test_a_revision_that_is_not_listed_and_runs_nowhere_is_forgotten(harness: St
     assert not here.ledger.entries.get(revision_arn()).seen
 
 
-def test_a_running_revision_that_no_page_listed_is_kept(harness: Staged) -> None:
+def test_a_running_revision_that_no_page_listed_is_kept(harness: SetUp) -> None:
     here = harness(HEALTHY)
     here.validate()
     here.world.running = Usage(newest=False, services=(service(),))
@@ -79,7 +79,7 @@ def test_a_running_revision_that_no_page_listed_is_kept(harness: Staged) -> None
     assert list(known(here)) == ["web:7"]
 
 
-def test_a_run_that_could_not_read_its_services_forgets_nothing(harness: Staged) -> None:
+def test_a_run_that_could_not_read_its_services_forgets_nothing(harness: SetUp) -> None:
     here = harness(HEALTHY)
     here.validate()
     here.world.unreadable = {"usage": denied("ecs:ListServices")}
@@ -87,7 +87,7 @@ def test_a_run_that_could_not_read_its_services_forgets_nothing(harness: Staged)
     assert here.ledger.entries.dependents(str(GHCR.arn)) == (revision_arn(),)
 
 
-def test_forgetting_that_dies_half_way_is_asked_for_again(harness: Staged, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forgetting_that_dies_half_way_is_asked_for_again(harness: SetUp, monkeypatch: pytest.MonkeyPatch) -> None:
     here = harness(HEALTHY)
     here.validate()
     here.world.running = Usage(newest=False)
