@@ -1,8 +1,8 @@
 """Figures of the code's structure and language: ``python -m benchmarks.house`` prints docs/house.md.
 
 The structure: floors of the import graph, modules outside a package, modules without tests of their name. The
-language: markers of stilted English per 10,000 words of each kind of text. The goals are in
-tests/contract/test_house.py.
+language: names with a word that the glossary replaces, markers of stilted English per 10,000 words of each kind of
+text. The goals are in tests/contract/test_house.py.
 """
 
 import ast
@@ -31,6 +31,18 @@ MARKERS: Final[Mapping[str, re.Pattern[str]]] = {
     "is none": re.compile(r"\bis none\b", re.IGNORECASE),
     "whoever": re.compile(r"\bwhoever\b", re.IGNORECASE),
     "mend": re.compile(r"\bmend(?:s|ed|ing)?\b", re.IGNORECASE),
+}
+# Words that the glossary replaces, so that no name of ours contains them.
+FORBIDDEN: Final = re.compile(
+    r"mend(s|ed|ing)?|told|books?|rosters?|ambush(es)?|withdraw(s|n|als?)?|holdings?|brakes?|(un)?agreed"
+    r"|play(s|ed|ing)?|staged?"
+)
+_ALLOWED: Final[Mapping[str, str]] = {
+    "Withdrawn": "the message of a log line",
+    "withdrawn": "a field of that log line",
+    "told": "a field of log lines",
+    "stage": "a staging label of Secrets Manager",
+    "STAGE": "the condition key secretsmanager:VersionStage",
 }
 PRODUCT: Final = ("layers/*.py", "cli/*.py", "functions/*.py", "sandbox/*.py", "scripts/*.py")
 _SENTENCE: Final = re.compile(r"(?:(?<=[.!?])\s+|\n\s*\n\s*|\n\s*(?=[-*|#>]))(?:[-*|>]+\s+)?")
@@ -189,6 +201,31 @@ def names_of_tests(source: str) -> Iterator[str]:
             yield words[:1].upper() + words[1:]
 
 
+def forbidden_names(source: str) -> set[str]:
+    """Return the names that a module gives to classes, functions, arguments and variables with a forbidden word."""
+    nodes = list(ast.walk(ast.parse(source)))
+    found = {node.name for node in nodes if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)}
+    found |= {node.arg for node in nodes if isinstance(node, ast.arg)}
+    found |= {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    found |= {node.attr for node in nodes if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+    return set(filter(is_forbidden, found))
+
+
+def is_forbidden(name: str) -> bool:
+    """Return whether a name contains a forbidden word and is not stored, logged or a term of AWS."""
+    words = re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)
+    return name not in _ALLOWED and any(FORBIDDEN.fullmatch(word.lower()) for word in words)
+
+
+def forbidden_names_of_the_project() -> tuple[str, ...]:
+    """Return the forbidden names of all modules, and the modules and folders of such names."""
+    found = set[str]()
+    for path in tracked("*.py"):
+        found |= forbidden_names(path.read_text(encoding="utf-8"))
+        found |= set(filter(is_forbidden, path.relative_to(ROOT).with_suffix("").parts))
+    return tuple(sorted(found))
+
+
 def count(text: str) -> tuple[int, Counter[str]]:
     """Return the number of words of a text and of each marker in it, without its code and URLs."""
     words, found = 0, Counter[str]()
@@ -224,6 +261,7 @@ def main() -> None:
     print(f"| Floors of the core's import graph | {floors(imports_of_packages())} | ≤ {FLOORS_MAX}, no cycle |")
     print(f"| Modules of the core outside a package | {len(modules_at_the_root())} | 0 |")
     print(f"| Modules without tests of their name | {len(modules_without_tests_of_their_name())} | 0 |")
+    print(f"| Names with a word that the glossary replaces | {len(forbidden_names_of_the_project())} | 0 |")
     measured = {kind: markers(texts()) for kind, texts in KINDS.items()}
     print(f"\nMarkers of stilted English per 10,000 words, each at most {MARKERS_MAX:.0f}:\n")
     print(f"| marker | {' | '.join(KINDS)} |\n|---|{'---|' * len(KINDS)}")

@@ -102,6 +102,22 @@ ROW = Row(id="nobody")
     ]
 
 
+def test_forbidden_names_are_definitions_with_a_whole_word() -> None:
+    source = """
+class Stage: ...
+class Withdrawn:
+    told: int
+    mended: int
+def unstaged(told, play_again): self.roster = tolded = RosterBook = display = call(book=holding)
+async def withdrawal(): ...
+"""
+    assert house.forbidden_names(source) == {"Stage", "mended", "play_again", "roster", "RosterBook", "withdrawal"}
+
+
+def test_no_name_contains_a_word_that_the_glossary_replaces() -> None:
+    assert house.forbidden_names_of_the_project() == ()
+
+
 def test_floors_are_the_longest_chain() -> None:
     assert house.floors({"domain": (), "access": ("domain",), "aws": ("domain",), "checks": ("access", "domain")}) == 3
 

@@ -150,7 +150,7 @@ _PENDING = Call(
     arguments={"SecretId": THE_SECRET, "SecretString": _TEXT, "VersionStages": ["AWSPENDING"]},
 )
 _ROTATED = replace(HEALTHY, then=(_EVERY_DAY, _PUT_AGAIN))
-_STAGES = {"v1": ("AWSCURRENT",), "v2": ("AWSPENDING",)}
+_ROTATING = {"v1": ("AWSCURRENT",), "v2": ("AWSPENDING",)}
 
 
 def _rotation(way: str, broken: by_hand.Change, near_miss: by_hand.Change) -> Case:
@@ -207,20 +207,20 @@ ROTATION = (
     _rotation("never rotated", by_hand.rotating(due=2 * _DAY), by_hand.rotating(due=-_DAY)),
     _rotation(
         "pending for a day and a second",
-        by_hand.rotating(changed=_DAY + timedelta(seconds=1), due=-_DAY, stages=_STAGES),
-        by_hand.rotating(changed=_DAY, due=-_DAY, stages=_STAGES),
+        by_hand.rotating(changed=_DAY + timedelta(seconds=1), due=-_DAY, stages=_ROTATING),
+        by_hand.rotating(changed=_DAY, due=-_DAY, stages=_ROTATING),
     ),
     _rotation(
         "pending on a version of its own",
-        by_hand.rotating(changed=9 * _DAY, due=-_DAY, stages=_STAGES),
+        by_hand.rotating(changed=9 * _DAY, due=-_DAY, stages=_ROTATING),
         by_hand.rotating(
             changed=9 * _DAY, due=-_DAY, stages={"v0": ("AWSPREVIOUS",), "v1": ("AWSPENDING", "AWSCURRENT")}
         ),
     ),
     _rotation(
         "pending, and rotation is on",
-        by_hand.rotating(changed=9 * _DAY, stages=_STAGES),
-        by_hand.secret(stages=_STAGES),
+        by_hand.rotating(changed=9 * _DAY, stages=_ROTATING),
+        by_hand.secret(stages=_ROTATING),
     ),
 )
 

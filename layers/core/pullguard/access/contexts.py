@@ -40,7 +40,7 @@ _NEVER_SENT_PREFIXES = ("aws:principaltag/", "aws:requesttag/")
 # The table of condition keys says that the key is the stage that the request names: so it is absent, or it is
 # AWSCURRENT.
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_awssecretsmanager.html
-_NO_STAGE = "AWS does not say whether secretsmanager:VersionStage is absent where a request names no stage"
+_NO_STAGING_LABEL = "AWS does not say whether secretsmanager:VersionStage is absent where a request names no stage"
 # A service assumes the role, so no MFA device was used; no page documents whether the key is then false or absent.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html#condition-keys-multifactorauthpresent
 _MFA = "aws:multifactorauthpresent"
@@ -86,7 +86,7 @@ def secret_request(role: Role, secret: Secret, around: Circumstances) -> Request
         absent=_NEVER_SENT | {"aws:calledvia", "aws:calledviafirst", "aws:calledvialast"} | absent,
         absent_prefixes=(*_NEVER_SENT_PREFIXES, "aws:resourcetag/"),
         present=_ALWAYS_SENT,
-        problems={**problems, stage: _NO_STAGE, _MFA: _NO_MFA},
+        problems={**problems, stage: _NO_STAGING_LABEL, _MFA: _NO_MFA},
         either={stage: ("AWSCURRENT",), **_WITHOUT_MFA},
         narrowing=frozenset((stage,)),
     )
