@@ -7,7 +7,7 @@ from typing import Final
 
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.domain.arn import Arn
-from pullguard.domain.consent import missing_role_key, why_not
+from pullguard.domain.consent import missing_role_opt_in, why_not
 from pullguard.domain.errors import shown
 from pullguard.domain.lookup import NotAsked, Unreadable
 from pullguard.domain.policy_document import Granted, OwnPolicy, parse_own
@@ -75,7 +75,7 @@ def disagreements(deployment: Deployment, role: Role, target: Target) -> Iterato
     """
     if target.at and role.created_at is not None and datetime.fromisoformat(target.at) < role.created_at - RUN_MAX:
         yield f"it was granted to an earlier role named {role.name}, which has since been deleted and recreated"
-    if target.grants and (missing := missing_role_key(role)) is not None:
+    if target.grants and (missing := missing_role_opt_in(role)) is not None:
         yield missing.why
         return
     for grant in target.grants:

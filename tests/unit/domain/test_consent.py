@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from pullguard.domain.aws_cli import tags_option
-from pullguard.domain.consent import MissingConsent, is_observed, missing_key, missing_of, missing_role_key, why_not
+from pullguard.domain.consent import (
+    MissingConsent,
+    is_observed,
+    missing_of,
+    missing_opt_in,
+    missing_role_opt_in,
+    why_not,
+)
 from pullguard.domain.findings import Remedy
 from pullguard.domain.role import NamedPolicy, Role
 from pullguard.domain.secret import Secret
@@ -70,7 +77,7 @@ def test_a_secret_that_containers_could_read_is_granted_only_to_a_role_that_is_n
     tagged = secret(tags={} if tag is None else {"pullguard:roles": tag})
     facts = replace(CONSENTED, task_definitions=(SHARED,), secrets=(tagged,)).facts()
     assert isinstance(facts.role, Role)
-    missing = missing_key(facts.task_definition.containers[0], tagged, facts.role)
+    missing = missing_opt_in(facts.task_definition.containers[0], tagged, facts.role)
     assert missing is not None
     assert missing_of(facts, facts.task_definition.containers[0], tagged) == missing
     assert "web-execution" in str(missing.snippet)
@@ -95,7 +102,7 @@ def test_another_task_role_asks_for_no_name() -> None:
 
 def test_a_secret_that_the_deployment_leaves_out_gets_no_grant_and_no_command() -> None:
     outside = secret("payroll/db", registry="ghcr.io", outside="registry/*")
-    missing = missing_key(CONSENTED.facts().task_definition.containers[0], outside, role())
+    missing = missing_opt_in(CONSENTED.facts().task_definition.containers[0], outside, role())
     assert missing is not None
     assert "does not match the deployment's pattern registry/*" in missing.why
     assert (missing.snippet, missing.said_no) == (None, True)
@@ -113,14 +120,14 @@ def pasted(missing: MissingConsent | None, tags: dict[str, str]) -> dict[str, st
 def test_the_commands_that_opt_a_secret_in_name_each_role_and_undo_no_other() -> None:
     container, tags = CONSENTED.facts().task_definition.containers[0], dict[str, str]()
     for name in ("web-execution", "api-execution", "web-execution"):
-        missing = missing_key(container, secret(registry=None), role(name=name))  # as it was before any of them
+        missing = missing_opt_in(container, secret(registry=None), role(name=name))  # as it was before any of them
         tags = pasted(missing, tags)
     assert tags == {"pullguard:registry": "ghcr.io", "pullguard:roles": "api-execution web-execution"}
 
 
 def test_the_command_opts_in_for_the_registry_alone_if_the_owner_has_named_roles() -> None:
     tagged = secret(registry=None, tags={"pullguard:roles": "web-*"})
-    missing = missing_key(CONSENTED.facts().task_definition.containers[0], tagged, role())
+    missing = missing_opt_in(CONSENTED.facts().task_definition.containers[0], tagged, role())
     assert missing is not None
     _, _, tags = str(missing.snippet).partition("--tags ")
     assert shlex.split(tags) == list(tags_option({"pullguard:registry": "ghcr.io"})[1:])
@@ -129,7 +136,7 @@ def test_the_command_opts_in_for_the_registry_alone_if_the_owner_has_named_roles
 @pytest.mark.parametrize("known", ["api-*", "api-*  x-1", ""])
 def test_a_role_is_added_to_those_that_the_tag_names_by_then(known: str) -> None:
     tagged = secret(tags={"pullguard:roles": "api-*"})
-    missing = missing_key(CONSENTED.facts().task_definition.containers[0], tagged, role())
+    missing = missing_opt_in(CONSENTED.facts().task_definition.containers[0], tagged, role())
     names = " ".join(known.split())
     assert pasted(missing, {"pullguard:roles": known, "team": "x"}) == {
         "pullguard:roles": f"{names} web-execution".strip(),
@@ -140,13 +147,13 @@ def test_a_role_is_added_to_those_that_the_tag_names_by_then(known: str) -> None
 def test_a_role_without_the_required_boundary_gets_no_grant_and_its_owner_the_command() -> None:
     limits = "arn:aws:iam::111122223333:policy/limits"
     bare = role(required_boundary=limits)
-    missing = missing_key(CONSENTED.facts().task_definition.containers[0], GHCR, bare)
+    missing = missing_opt_in(CONSENTED.facts().task_definition.containers[0], GHCR, bare)
     assert missing is not None
     assert f"lacks the permissions boundary {limits}" in missing.why
     assert "put-role-permissions-boundary --role-name web-execution --permissions-boundary" in str(missing.snippet)
     assert why_not(GHCR, bare) is not None
     bounded = role(required_boundary=limits, boundary=NamedPolicy(name="limits", document={}, arn=limits))
-    assert missing_key(CONSENTED.facts().task_definition.containers[0], GHCR, bounded) is None
+    assert missing_opt_in(CONSENTED.facts().task_definition.containers[0], GHCR, bounded) is None
 
 
 def test_both_owners_consent() -> None:
@@ -196,7 +203,7 @@ def test_a_container_that_names_no_secret_gets_one_by_every_owners_consent(
     bare, kept = task_definition(container(), tags=definitions), secret(tags=secrets)
     found = refused(replace(CONSENTED, task_definitions=(bare,), secrets=(kept,)))
     assert found is None if why is None else why in str(found)
-    assert why_not(kept, role(), definition=bare) == missing_key(None, kept, role())  # for any container
+    assert why_not(kept, role(), definition=bare) == missing_opt_in(None, kept, role())  # for any container
 
 
 NO_CONSENT: dict[str, tuple[dict[str, Any], bool, bool]] = {
@@ -224,10 +231,10 @@ def test_the_remedy_explains_jq_only_for_a_command_that_needs_it() -> None:
     named = secret(registry=None, tags={"pullguard:roles": "web-*"})
     for secrets, image, needs in ((secret(registry=None), True, True), (named, True, False), (named, False, False)):
         here = CONSENTED.facts().task_definition.containers[0] if image else None
-        found = missing_key(here, secrets, role())
+        found = missing_opt_in(here, secrets, role())
         assert found is not None
         assert ("jq" in found.remedy) is ("jq" in str(found.snippet)) is needs
-    found = missing_key(None, secret(registry=None), role())
+    found = missing_opt_in(None, secret(registry=None), role())
     assert found is not None
     assert (found.snippet, "jq" in found.remedy) == (None, False)
 
@@ -245,7 +252,7 @@ def test_the_roles_owner_is_asked_if_there_is_no_secret(*, managed: bool) -> Non
     facts = replace(CONSENTED, roles=(role(managed=managed),)).facts()
     assert isinstance(facts.role, Role)
     missing = missing_of(facts, facts.task_definition.containers[0], None)
-    assert missing == missing_role_key(facts.role)
+    assert missing == missing_role_opt_in(facts.role)
     assert (missing is None) is managed
 
 
@@ -260,7 +267,7 @@ def test_a_tag_that_does_not_parse_gets_the_command_that_was_meant_and_never_the
     tag: str, command: str | None
 ) -> None:
     facts = replace(CONSENTED, task_definitions=(task_definition(EVIL),)).facts()
-    missing = missing_key(facts.task_definition.containers[0], secret(registry=tag), role())
+    missing = missing_opt_in(facts.task_definition.containers[0], secret(registry=tag), role())
     assert missing is not None
     assert "not opted in: its tag pullguard:registry does not parse" in missing.why
     assert "evil.example" not in f"{missing}"
@@ -269,7 +276,7 @@ def test_a_tag_that_does_not_parse_gets_the_command_that_was_meant_and_never_the
 
 def test_patterns_that_are_separated_by_commas_grant_nothing_and_the_text_says_why() -> None:
     tagged = secret(tags={"pullguard:roles": "api-*,web-*"})
-    missing = missing_key(CONSENTED.facts().task_definition.containers[0], tagged, role())
+    missing = missing_opt_in(CONSENTED.facts().task_definition.containers[0], tagged, role())
     assert missing is not None
     assert missing.said_no
     assert "does not name the role web-execution" in missing.why

@@ -26,7 +26,7 @@ from pullguard.checks.shared_policies import (
 from pullguard.checks.unread import how_to_read
 from pullguard.domain.arn import account_of
 from pullguard.domain.aws_cli import STDIN, command, in_order, on_secret
-from pullguard.domain.consent import missing_key
+from pullguard.domain.consent import missing_opt_in
 from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Remedy
 from pullguard.domain.lookup import Lookup
@@ -88,7 +88,7 @@ def _together(
 
 
 def _own_policies(container: Container, secret: Secret, role: Role, access: PullAccess) -> Remedy:
-    missing = missing_key(container, secret, role)
+    missing = missing_opt_in(container, secret, role)
     too = "The role's own policies do not allow it either"
     if missing is not None and missing.said_no:
         return Remedy(text=f"{too}, and {missing.why}. {missing.remedy}")
@@ -100,7 +100,7 @@ def _own_policies(container: Container, secret: Secret, role: Role, access: Pull
 
 
 def _granting(container: Container, secret: Secret, role: Role, gate: Gate, access: PullAccess) -> Remedy:
-    missing = missing_key(container, secret, role)
+    missing = missing_opt_in(container, secret, role)
     if missing is not None and missing.said_no:
         # No granting command: the task definition's author may want access that the owner does not.
         return Remedy(text=f"{_NOT_GRANTED}: {missing.why}. {missing.remedy}", snippet=missing.snippet)

@@ -22,7 +22,7 @@ from pullguard.checks.shared_policies import in_words, is_elsewhere, is_statemen
 from pullguard.domain import secret_resolution
 from pullguard.domain.arn import Arn, MalformedReference, SecretReference
 from pullguard.domain.aws_cli import STDIN, command, in_order, tags_option, unless_there
-from pullguard.domain.consent import missing_key
+from pullguard.domain.consent import missing_opt_in
 from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Remedy
 from pullguard.domain.image import ImageReference
@@ -125,7 +125,7 @@ def _of_role(facts: Facts, role: Role, container: Container, wanted: Wanted) -> 
     around = Circumstances(reference=str(secret.arn), now=facts.now, organization_id=facts.organization)
     access = pull_access(role, secret, region=facts.task_definition.arn.region, around=around)
     failures = access.failures
-    missing = missing_key(container, secret, role)
+    missing = missing_opt_in(container, secret, role)
     said_no = missing is not None and missing.said_no
     commands, remarks = [], []
     for gate in (each for each in failures if not each.grant_helps):
@@ -311,7 +311,7 @@ def _consented(role: Role, wanted: Iterable[tuple[Container, Wanted]]) -> tuple[
     granted: dict[str, Wanted] = {}
     remarks: dict[str, None] = {}
     for container, each in wanted:
-        missing = missing_key(container, each, role) if isinstance(each, Secret) else None
+        missing = missing_opt_in(container, each, role) if isinstance(each, Secret) else None
         if missing is not None and missing.said_no:
             remarks[f"The policy leaves out {each.name}, since {missing.why}. {missing.remedy}"] = None
         else:

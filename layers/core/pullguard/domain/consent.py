@@ -46,7 +46,7 @@ def why_not(
     if is_observed(secret, role, definition.tags if definition else {}):
         return MissingConsent(why=f"a tag {MODE_TAG} says that Pullguard is to observe only", remedy="Remove that tag.")
     if container is None or definition is None:
-        return missing_key(container, secret, role)
+        return missing_opt_in(container, secret, role)
     return missing_consent(definition, container, secret, role)
 
 
@@ -82,7 +82,7 @@ def missing_of(facts: Facts, container: Container, secret: Secret | None) -> Mis
             remedy="Give it an execution role, or change the task definition by hand.",
         )
     if secret is None:
-        return missing_role_key(facts.role)
+        return missing_role_opt_in(facts.role)
     return missing_consent(facts.task_definition, container, secret, facts.role)
 
 
@@ -95,7 +95,7 @@ def missing_consent(
     role.
     """
     attachment = _missing_attachment(definition, secret, role) if container.reference is None else None
-    return attachment or missing_key(container, secret, role)
+    return attachment or missing_opt_in(container, secret, role)
 
 
 def _missing_attachment(definition: TaskDefinition, secret: Secret, role: Role) -> MissingConsent | None:
@@ -122,12 +122,12 @@ def _missing_attachment(definition: TaskDefinition, secret: Secret, role: Role) 
     return None
 
 
-def missing_key(container: Container | None, secret: Secret, role: Role) -> MissingConsent | None:
+def missing_opt_in(container: Container | None, secret: Secret, role: Role) -> MissingConsent | None:
     """Return the opt-in missing for ``role`` to read ``secret`` for ``container`` (None: any); None if both exist."""
-    return _missing_secret_key(container, secret, role) or missing_role_key(role)
+    return _missing_secret_opt_in(container, secret, role) or missing_role_opt_in(role)
 
 
-def missing_role_key(role: Role) -> MissingConsent | None:
+def missing_role_opt_in(role: Role) -> MissingConsent | None:
     """Return why the role's owner has not consented; None if it is opted in and has the required boundary."""
     if not is_managed(role):
         return MissingConsent(
@@ -152,7 +152,7 @@ def missing_role_key(role: Role) -> MissingConsent | None:
     return None
 
 
-def _missing_secret_key(container: Container | None, secret: Secret, role: Role) -> MissingConsent | None:
+def _missing_secret_opt_in(container: Container | None, secret: Secret, role: Role) -> MissingConsent | None:
     image = None if container is None else container.image
     if isinstance(image, Malformed):
         return MissingConsent(

@@ -19,7 +19,7 @@ from pullguard.domain.actions import Fix, Grant, Plan, ReferenceChange, Refusal,
 from pullguard.domain.arn import Arn, MalformedReference, SecretReference
 from pullguard.domain.aws_batch import OWNED, is_owned_by_batch, register_job_definition, registering_job_definition
 from pullguard.domain.aws_cli import command
-from pullguard.domain.consent import missing_key, missing_of
+from pullguard.domain.consent import missing_of, missing_opt_in
 from pullguard.domain.errors import shown
 from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Finding
@@ -90,7 +90,7 @@ def _grants(facts: Facts, errors: tuple[Finding, ...]) -> Iterator[Fix | Refusal
             continue
         done.add(secret.arn)
         ids = tuple(each.id for each in errors if each.container == container.name)
-        missing = missing_key(container, secret, role)
+        missing = missing_opt_in(container, secret, role)
         if missing is not None:
             yield Refusal(
                 kind="grant",

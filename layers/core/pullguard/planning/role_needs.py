@@ -13,7 +13,7 @@ from pullguard.checks.credentials_missing import candidates_for
 from pullguard.checks.examine import examine
 from pullguard.domain.actions import Grant, Mode
 from pullguard.domain.arn import Arn
-from pullguard.domain.consent import is_observed, missing_key, missing_role_key
+from pullguard.domain.consent import is_observed, missing_opt_in, missing_role_opt_in
 from pullguard.domain.facts import Facts
 from pullguard.domain.lookup import Lookup, Missing
 from pullguard.domain.opt_in import effective_mode
@@ -138,7 +138,7 @@ def role_needs(
         secrets={secret: need(secret, found) for secret, found in secrets.items()},
         is_complete=is_complete,
         is_swept=named_elsewhere is not None,
-        is_writable=missing_role_key(role) is None,
+        is_writable=missing_role_opt_in(role) is None,
     )
 
 
@@ -156,7 +156,7 @@ def _judged(found: Lookup[Secret], secret: Arn, role: Role, *, observes: bool) -
         return Need(exists=False, has_consent=False, why_not=f"the secret {secret.resource_name} is gone")
     if not isinstance(found, Secret):
         return Need(exists=None, has_consent=None)
-    missing = missing_key(None, found, role)
+    missing = missing_opt_in(None, found, role)
     observed = observes or is_observed(found, role)
     return Need(
         has_consent=missing is None,
