@@ -15,7 +15,7 @@ from pullguard.domain.lookup import Tags
 from pullguard.domain.opt_in import (
     ATTACH_TAG,
     MANAGED_TAG,
-    MODE_TAG,
+    OBSERVE_ONLY,
     REGISTRY_TAG,
     ROLES_TAG,
     effective_mode,
@@ -40,11 +40,13 @@ def why_not(
 ) -> "MissingConsent | None":
     """Return why nothing of ``secret`` may be granted to ``role``: a mode tag, or an owner's missing consent.
 
-    Every path that adds a grant, restores one, or keeps one without a grant record asks this. ``container`` and its
-    task ``definition`` are the ones that need the grant; without them the secret may be for any registry.
+    For a person who is about to write, as in a rollback. The paths that grant by themselves ask ``missing_opt_in`` and
+    ``is_observed`` one by one: a mode tag keeps a confirmed grant as it is, and a missing consent ends it.
+    ``container`` and its task ``definition`` are the ones that need the grant; without them the secret may be for any
+    registry.
     """
     if is_observed(secret, role, definition.tags if definition else {}):
-        return MissingConsent(why=f"a tag {MODE_TAG} says that Pullguard is to observe only", remedy="Remove that tag.")
+        return MissingConsent(why=OBSERVE_ONLY, remedy="Remove that tag.")
     if container is None or definition is None:
         return missing_opt_in(container, secret, role)
     return missing_consent(definition, container, secret, role)

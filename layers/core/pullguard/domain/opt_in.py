@@ -19,6 +19,7 @@ REGISTRY_TAG = "pullguard:registry"
 ROLES_TAG = "pullguard:roles"
 MANAGED_TAG = "pullguard:managed"
 MODE_TAG = "pullguard:mode"
+OBSERVE_ONLY = f"a tag {MODE_TAG} says that Pullguard is to observe only"
 ATTACH_TAG = "pullguard:attach"
 EXPIRES_TAG = "pullguard:expires"
 # Docker's own file stores the login to Docker Hub under https://index.docker.io/v1/; /v2/ is the current API.

@@ -16,7 +16,7 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.consent import is_observed, missing_opt_in, missing_role_opt_in
 from pullguard.domain.facts import Facts
 from pullguard.domain.lookup import Lookup, Missing
-from pullguard.domain.opt_in import effective_mode
+from pullguard.domain.opt_in import OBSERVE_ONLY, effective_mode
 from pullguard.domain.policy_document import (
     POLICY_NAME,
     Granted,
@@ -162,7 +162,7 @@ def _judged(found: Lookup[Secret], secret: Arn, role: Role, *, observes: bool) -
         has_consent=missing is None,
         is_observed=observed,
         grant=granted_for(found) if isinstance(found.key, Key | None) else None,
-        why_not=missing.why if missing else "a tag pullguard:mode says that Pullguard is to observe only",
+        why_not=missing.why if missing else OBSERVE_ONLY,
     )
 
 

@@ -13,7 +13,7 @@ from pullguard.domain.errors import Denied, NotNow, PullguardError, shown
 from pullguard.domain.facts import Facts
 from pullguard.domain.lookup import Unreadable
 from pullguard.domain.messages import ValidationRequest
-from pullguard.domain.opt_in import MODE_TAG, effective_mode
+from pullguard.domain.opt_in import OBSERVE_ONLY, effective_mode
 from pullguard.domain.remediation import Remediation
 from pullguard.domain.role import Role
 from pullguard.domain.task_definition import TaskDefinition
@@ -177,9 +177,7 @@ class Mover:
         if not isinstance(facts, Facts):
             return f"{successor} could not be described"
         if effective_mode(self.executor.mode, *tags_of(facts)) == "observe":
-            return (
-                f"of {successor}, its role or a secret of it, a tag {MODE_TAG} says that Pullguard is to observe only"
-            )
+            return f"of {successor}, its role or a secret of it, {OBSERVE_ONLY}"
         known = (record.finding for record in entry.findings if record.is_open)
         broken = {each.check for each in (*examine(facts).findings, *known) if each.severity == "error"}
         return f"{successor} would not start either: {', '.join(sorted(broken))}" if broken else None
