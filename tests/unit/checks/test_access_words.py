@@ -75,9 +75,9 @@ def test_a_condition_that_ecs_does_not_meet_is_quoted() -> None:
 
 
 WILDCARDS: dict[str, tuple[Any, str]] = {
-    "every-service": ("*", '"Service": "*" is no service'),
-    "a-pattern": ("ecs-*.amazonaws.com", '"Service": "ecs-*.amazonaws.com" is no service'),
-    "among-others": (["ec2.amazonaws.com", "*"], '"Service": "*" is no service'),
+    "every-service": ("*", '"Service": "*" is not a service'),
+    "a-pattern": ("ecs-*.amazonaws.com", '"Service": "ecs-*.amazonaws.com" is not a service'),
+    "among-others": (["ec2.amazonaws.com", "*"], '"Service": "*" is not a service'),
 }
 
 

@@ -268,7 +268,7 @@ def condition(**changes: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("document", "kept", "reported"),
     [
-        pytest.param(edited(0, Resource=["*"]), 0, '"*" is no ARN', id="wildcard-resource"),
+        pytest.param(edited(0, Resource=["*"]), 0, '"*" is not an ARN', id="wildcard-resource"),
         pytest.param(edited(0, Action="secretsmanager:*"), 0, "not Pullguard's", id="wider-action"),
         pytest.param(edited(0, Effect="Deny"), 0, "not Pullguard's", id="deny"),
         pytest.param(edited(0, Resource=[str(SECRET), "arn:aws:s3:::x"]), 1, "arn:aws:s3:::x", id="one-more-resource"),

@@ -109,7 +109,7 @@ def test_invalid_times_and_arns_are_refused(change: dict[str, Any], member: str)
 
 @pytest.mark.parametrize("data", [None, [], "text", 7])
 def test_a_record_that_is_no_object_is_refused(data: Any) -> None:
-    with pytest.raises(ValueError, match="no JSON object"):
+    with pytest.raises(ValueError, match="not a JSON object"):
         from_record(Kept, data)
 
 

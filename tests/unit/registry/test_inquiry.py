@@ -245,8 +245,8 @@ def test_a_403_of_a_token_service_is_about_the_repository_if_it_takes_the_creden
 @pytest.mark.parametrize(
     ("realm", "words"),
     [
-        ("not a url", 'names the token service "not a url", which is no https address: no credentials were sent.'),
-        ("http://evil.example/token", "which is no https address: no credentials were sent."),
+        ("not a url", 'names the token service "not a url", which is not an https address: no credentials were sent.'),
+        ("http://evil.example/token", "which is not an https address: no credentials were sent."),
         ("https://evil.example/token", '"evil.example", another host, to which no credentials were sent.'),
     ],
     ids=["no-url", "plain-http", "another-host"],
@@ -265,4 +265,4 @@ def test_an_answer_without_a_token_is_no_answer(body: bytes) -> None:
     with recording() as record:
         record.script = bearer(record, Reply(), Reply(body=body))
         verified = asked(record)
-        assert (verified.answer, verified.detail.endswith("That is no token.")) == ("unreachable", True)
+        assert (verified.answer, verified.detail.endswith("That is not a token.")) == ("unreachable", True)

@@ -250,7 +250,7 @@ def _compile_statement(
         # A misspelt Condition must not lift the restriction that its author intended.
         raise ValueError(f"{unknown[0]} is not an element of a statement")
     if "Sid" in source and sid is None:
-        raise ValueError("its Sid is no text")
+        raise ValueError("its Sid is not a string")
     if "Condition" in source and source["Condition"] is None:
         raise ValueError("its Condition is null")
     actions, not_action = _either(source, "Action", "NotAction")

@@ -92,7 +92,7 @@ class Principals:
         """Raise ``ValueError`` for a principal that AWS would not accept: its effect is unknown."""
         for name in () if self.everybody else self.aws:
             if name != "*" and not _POSSIBLE.fullmatch(name):
-                raise ValueError(f"{shown(name)} is no principal")
+                raise ValueError(f"{shown(name)} is not a principal")
 
     def excludes(self, caller: Caller) -> Match:
         """Whether a Deny with these as NotPrincipal spares ``caller``.

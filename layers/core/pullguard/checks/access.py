@@ -241,7 +241,7 @@ def _trust_evidence(role: Role, gate: Gate) -> str:
     for statement in parse_policy(role.trust_policy, layer=Layer.TRUST).allows:
         wildcards = statement.principals.wildcard_services if statement.principals is not None else ()
         if wildcards:
-            said.append(f'"Service": {" and ".join(map(json.dumps, wildcards))} is no service: {_NO_WILDCARD}.')
+            said.append(f'"Service": {" and ".join(map(json.dumps, wildcards))} is not a service: {_NO_WILDCARD}.')
         if wildcards or ECS_TASKS in statement.text:
             said.append(statement.text)
     return " ".join(said)

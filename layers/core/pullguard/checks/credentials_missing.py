@@ -75,7 +75,7 @@ def _judged(
     elif (start := _refused_start(facts, container, image)) is not None:
         yield _refused(facts, container, image, candidates, start)
     elif isinstance(said, Unreadable):
-        yield unreadable(subject, f"Whether {image.host} serves the image to anybody", said)
+        yield unreadable(subject, f"Whether {image.host} serves the image without credentials", said)
     elif isinstance(facts.usage, Unreadable) and container.name in facts.accepted:
         yield unreadable(
             subject, f"Whether a task of {facts.task_definition.arn.resource_name} has pulled", facts.usage
@@ -128,7 +128,9 @@ def _not_proved(facts: Facts, container: Container) -> NotAsked:
 
 _ASK_AGAIN: Final = "ask again later"
 _HAS_PULLED: Final = "a task of the revision has pulled the image without them"
-_NONE_ACCEPTED: Final = "the registry refuses it to anybody, and accepted no opted-in credentials for it either"
+_NONE_ACCEPTED: Final = (
+    "the registry refuses it without credentials, and accepted no opted-in credentials for it either"
+)
 _IF_PRIVATE: Final = "name the secret that is meant for the image, if it needs one"
 
 
@@ -168,7 +170,7 @@ def _proved(
 ) -> Failed:
     said = facts.verifications.get(container.name)
     name = next(secret.name for secret in candidates if secret.arn == proof.secret)
-    asked = said.detail if isinstance(said, Verification) else f"{image.host} refused the image to anybody."
+    asked = said.detail if isinstance(said, Verification) else f"{image.host} refused the image without credentials."
     evidence = f"{asked} It serves it to the credentials in the secret {name} (version {proof.version})."
     return _failed(facts, container, image, candidates, evidence, is_asked_for=wants_attachment(facts.task_definition))
 
@@ -218,9 +220,9 @@ CHECK = Check(
     gate="credentials",
     severity="error",
     fails_when=(
-        "the container gives no repositoryCredentials, the registry refuses the image to anybody and serves it to an "
-        "opted-in secret's credentials, and no task of the revision has pulled it; or a task could not start because "
-        "it was refused the image, and a secret is opted in for its registry"
+        "the container gives no repositoryCredentials, the registry refuses the image without credentials and serves "
+        "it to an opted-in secret's credentials, and no task of the revision has pulled it; or a task could not start "
+        "because it was refused the image, and a secret is opted in for its registry"
     ),
     fix="reregister",
     fix_words="re-register, with the tag pullguard:attach",

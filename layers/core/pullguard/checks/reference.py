@@ -349,7 +349,7 @@ STALE: Final = Check(
     severity="error",
     fails_when=(
         "the ARN's secret is gone, no secret has the ARN's full last part as its name, and exactly one live secret "
-        "has the name without the suffix, in the same account and Region; the suffix reads as no word, and no "
+        "has the name without the suffix, in the same account and Region; the suffix does not read as a word, and no "
         "opted-in secret has nearly the whole name"
     ),
     fix="reregister",
@@ -364,7 +364,7 @@ ON_ECR: Final = Check(
     gate="reference",
     place="registry",
     severity="error",
-    fails_when="repositoryCredentials stand on an image in Amazon ECR (private, public, FIPS, dual-stack, China)",
+    fails_when="repositoryCredentials are set on an image in Amazon ECR (private, public, FIPS, dual-stack, China)",
     fix="reregister",
     needs=NEEDS_DEFINITION,
     remedy="register a revision without repositoryCredentials",

@@ -438,7 +438,7 @@ CHECKS = (
         id="secret-value-malformed",
         gate="value",
         severity="error",
-        fails_when="the value is not a JSON object, or username or password is no string",
+        fails_when="the value is not a JSON object, or username or password is not a string",
         needs=NEEDS_VALUE,
         remedy=PUT_VALUE,
         source=PRIVATE_REGISTRY,
@@ -483,8 +483,8 @@ CHECKS = (
         fails_when="the replica in the task's Region, or a cross-account replica, is not in sync",
         needs=f"{NEEDS_SECRET} on the primary; of a cross-account replica, on itself",
         remedy=(
-            "aws secretsmanager replicate-secret-to-regions, once its way is free; of a cross-account replica, aws "
-            "secretsmanager associate-cross-account-replica in the primary's account"
+            "aws secretsmanager replicate-secret-to-regions, once nothing blocks the replica; of a cross-account "
+            "replica, aws secretsmanager associate-cross-account-replica in the primary's account"
         ),
         source=_REPLICAS,
         ask=_replica_failed,

@@ -39,7 +39,7 @@ def object_of(text: str) -> dict[str, Any] | None:
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = _object(pairs)
     if isinstance(found, Repeating):
-        raise ValueError(str(found))  # noqa: TRY004 (caught as what is no JSON)
+        raise ValueError(str(found))  # noqa: TRY004 (caught as what is not JSON)
     return found
 
 

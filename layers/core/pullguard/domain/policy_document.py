@@ -336,7 +336,7 @@ def _arns(texts: object, prove: Callable[[str], Arn], aliens: list[str]) -> Iter
         try:
             yield prove(str(text))
         except PullguardError:
-            aliens.append(f"{shown(str(text))} is no ARN that Pullguard grants")
+            aliens.append(f"{shown(str(text))} is not an ARN that Pullguard grants")
 
 
 def _secret_arn(text: str) -> Arn:

@@ -41,11 +41,12 @@ def to_record(value: Any) -> Any:
 def from_record(kind: type[T], data: Any, leaves: Leaves | None = None) -> T:
     """Return the dataclass ``kind`` that ``to_record`` described.
 
-    ``leaves`` says how to read types that have a stored form of their own. Raises ``ValueError`` if ``data`` is no
-    object, lacks a required member, or has one of another type. Libraries that do this cost each cold start 10 ms more.
+    ``leaves`` says how to read types that have a stored form of their own. Raises ``ValueError`` if ``data`` is not
+    an object, lacks a required member, or has one of another type. Libraries that do this cost each cold start 10 ms
+    more.
     """
     if not isinstance(data, Mapping):
-        raise ValueError("it is no JSON object")  # noqa: TRY004 (one kind of error for what cannot be read)
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 (one kind of error for what cannot be read)
     read: T = _read(kind, data, {**_LEAVES, **(leaves or {})}, "")
     return read
 
@@ -70,7 +71,7 @@ def _read(kind: Any, value: Any, leaves: Leaves, where: str) -> Any:
         case origin if origin in (Union, UnionType):
             return _read_one_of(args, value, leaves, where)
         case _:
-            raise ValueError(f'field "{where}" is no {kind}')
+            raise ValueError(f'field "{where}" is not of type {kind}')
 
 
 def _read_leaf(read: Callable[[Any], Any], value: Any, where: str) -> Any:

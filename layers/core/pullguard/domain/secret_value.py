@@ -99,7 +99,7 @@ def _what_is_odd(value: Members, username: object, password: object) -> dict[str
 
 
 def _refuse(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _member(value: Members, name: str) -> object:

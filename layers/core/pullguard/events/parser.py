@@ -118,7 +118,7 @@ def _service(event: Event) -> Trigger:
     if isinstance(found, str) and _FAMILY_AND_REVISION.fullmatch(found):
         found = f"arn:{partition_of(event.region)}:ecs:{event.region}:{event.account}:task-definition/{found}"
     if not (isinstance(found, str) and found.startswith("arn:")):
-        raise event.refuse(f"taskDefinition {quoted(found)} is no family, revision or ARN: {_DROPPED}")
+        raise event.refuse(f"taskDefinition {quoted(found)} is not a family, a revision or an ARN: {_DROPPED}")
     arn = event.arn(found, "taskDefinition", parse_task_definition)
     return ServiceChanged(service=service, task_definition=arn, family=_family_of(arn), **event.origin)
 

@@ -175,7 +175,7 @@ class Inquiry:
             return Verification(answer=answer, detail=said(realm, response))
         token = token_in(response.body) if answer == "ok" else None
         if token is None:
-            raise NoAnswer(f"{said(realm, response)} That is no token.")
+            raise NoAnswer(f"{said(realm, response)} That is not a token.")
         return token
 
     def _are_taken(self, challenge: Challenge, basic: HiddenText | None) -> bool:
@@ -203,8 +203,8 @@ class Inquiry:
         realm = parse_url(text)
         if realm is None:
             raise NoAnswer(
-                f"{self.registry.origin.authority} names the token service {shown(text)}, which is no https address: "
-                "no credentials were sent."
+                f"{self.registry.origin.authority} names the token service {shown(text)}, which is not an https "
+                "address: no credentials were sent."
             )
         if not may_be_trusted(realm, self.image.host, self.allowed_hosts):
             raise NoAnswer(
