@@ -15,11 +15,11 @@ from pullguard.domain.provenance import Provenance
 
 RECEIVES_MAX = 4  # how often each queue of the template delivers a message
 ATTEMPTS_MAX = 4  # consecutive validations of a written resource, until the write is visible
-# The causes of a sweep's requests: for what a page listed, and for what only the ledger knows.
+# The provenance of a sweep's requests, by kind: for what a page listed, and for what only the ledger knows.
 LISTED, UNLISTED = "Sweep", "Sweep of the unlisted"
-# The cause of requests for a family's other revisions in the ledger, after one was registered or put to use.
+# The provenance of requests for a family's other revisions in the ledger, after one was registered or put to use.
 SIBLING = "Change of the family"
-MAYBE_UNUSED = frozenset({UNLISTED, SIBLING})  # causes of requests about resources that may no longer be in use
+MAYBE_UNUSED = frozenset({UNLISTED, SIBLING})  # kinds of requests about resources that may no longer be in use
 BODY_MAX_CHARS = 262_144  # SQS and EventBridge both stop at 256 KB
 
 
@@ -90,11 +90,11 @@ class Review:
         return json.dumps({"role": str(self.role), "cause": self.provenance.to_dict()})
 
 
-def request_about(subject: Arn, cause: Provenance) -> ValidationRequest | Review:
+def request_about(subject: Arn, provenance: Provenance) -> ValidationRequest | Review:
     """Return the request about ``subject``: validation for a task definition, review for a role."""
     if subject.service == "iam":
-        return Review(role=subject, provenance=cause)
-    return ValidationRequest(task_definition=subject, provenance=cause)
+        return Review(role=subject, provenance=provenance)
+    return ValidationRequest(task_definition=subject, provenance=provenance)
 
 
 def parse_command(body: str) -> ValidationRequest | Review:

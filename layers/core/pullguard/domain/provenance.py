@@ -9,7 +9,7 @@ from typing import Final
 from pullguard.domain.errors import Rejected, shown
 
 _EVENT_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-_CAUSE_KIND = re.compile(r"[A-Za-z][A-Za-z -]{0,63}")
+_EVENT_KIND = re.compile(r"[A-Za-z][A-Za-z -]{0,63}")
 # Tolerance for a clock that is ahead of ours; and how long a message can wait in a queue and its dead-letter queue
 # (template.yaml).
 AHEAD_MAX: Final = timedelta(minutes=5)
@@ -35,28 +35,24 @@ class Provenance:
         if not isinstance(data, Mapping):
             raise Rejected("cause is not an object with kind, event_id and at")
         kind, event_id = data.get("kind"), data.get("event_id")
-        if not (isinstance(kind, str) and _CAUSE_KIND.fullmatch(kind)):
+        if not (isinstance(kind, str) and _EVENT_KIND.fullmatch(kind)):
             raise Rejected(f"cause.kind {quoted(kind)} is not the name of an event")
         if not (isinstance(event_id, str) and is_event_id(event_id)):
             raise Rejected(f"cause.event_id {quoted(event_id)} is not an event id")
         return cls(kind=kind, event_id=event_id, at=time_of(data.get("at"), "cause.at"))
 
 
-def check_time(cause: Provenance, *, now: datetime) -> None:
+def check_time(provenance: Provenance, *, now: datetime) -> None:
     """Accept a provenance with a plausible time; raises ``Rejected`` for one in the future or too old.
 
     A message older than any queue's retention was forged or stored elsewhere; a time in the future would supersede
     every later event.
     """
-    if cause.at > now + AHEAD_MAX:
-        raise Rejected(
-            f"{cause.kind} event {cause.event_id}: its time, {cause.at:%Y-%m-%d %H:%M:%S} UTC, is yet to come"
-        )
-    if cause.at < now - KEPT:
-        raise Rejected(
-            f"{cause.kind} event {cause.event_id}: its time, {cause.at:%Y-%m-%d %H:%M:%S} UTC, is more than "
-            f"{KEPT.days} days ago, longer than any queue keeps a message"
-        )
+    its_time = f"{provenance.kind} event {provenance.event_id}: its time, {provenance.at:%Y-%m-%d %H:%M:%S} UTC,"
+    if provenance.at > now + AHEAD_MAX:
+        raise Rejected(f"{its_time} is yet to come")
+    if provenance.at < now - KEPT:
+        raise Rejected(f"{its_time} is more than {KEPT.days} days ago, longer than any queue keeps a message")
 
 
 def is_event_id(text: str) -> bool:

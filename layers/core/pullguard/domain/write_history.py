@@ -33,14 +33,14 @@ class Recorded:
     @classmethod
     def _read(cls, subject: object, sort: str, record: Mapping[str, Any], **own: str) -> Self:
         """Return the write that the ledger keeps for ``subject`` under ``sort``, which begins with its time."""
-        cause = record.get("cause") or {}
+        provenance = record.get("cause") or {}
         return cls(
             version=hashlib.sha256(f"{subject} {sort}".encode()).hexdigest()[:8],
             at=sort.partition("#")[0],
             before=record.get("before"),
             after=record.get("after"),
-            cause=str(cause.get("kind", "")),
-            event_id=str(cause.get("event_id", "")),
+            cause=str(provenance.get("kind", "")),
+            event_id=str(provenance.get("event_id", "")),
             task_definition=str(record.get("task_definition") or ""),
             by=str(record.get("by") or "pullguard"),
             outcome=_outcome(record),

@@ -229,9 +229,9 @@ def deduplication_key(trigger: Trigger) -> str:
     assert_never(trigger)
 
 
-def is_rotation(cause: Provenance) -> bool:
+def is_rotation(provenance: Provenance) -> bool:
     """Whether the event reports a new current value of a secret, or may do so."""
-    return cause.kind in _NEW_VALUES
+    return provenance.kind in _NEW_VALUES
 
 
 def sequence(trigger: Trigger) -> str:

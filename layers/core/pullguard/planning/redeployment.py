@@ -71,8 +71,8 @@ def _verified(facts: Facts) -> Iterator[Verified]:
             )
 
 
-def redeployments(facts: Facts, proofs: Iterable[Verified], cause: Provenance) -> tuple[Redeploy | Refusal, ...]:
-    """Return the services to redeploy because of the rotation that ``cause`` reports, in the order of their ARNs.
+def redeployments(facts: Facts, proofs: Iterable[Verified], provenance: Provenance) -> tuple[Redeploy | Refusal, ...]:
+    """Return the services to redeploy because of the rotation that ``provenance`` reports, in the order of their ARNs.
 
     ``proofs`` is the result of ``verified`` for the task definition. It must cover each of its secrets with the current
     version and the current image; otherwise nothing is redeployed. If an owner of the role or of one of the secrets
@@ -80,12 +80,12 @@ def redeployments(facts: Facts, proofs: Iterable[Verified], cause: Provenance) -
     """
     proved = {proof.container: proof for proof in proofs}
     usage, needed = facts.usage, [each for each in facts.task_definition.containers if each.reference is not None]
-    if not is_rotation(cause) or not isinstance(usage, Usage) or not needed:
+    if not is_rotation(provenance) or not isinstance(usage, Usage) or not needed:
         return ()
     if any(not _still_holds(facts, proved.get(container.name), container) for container in needed):
         return ()
     newest = max((proved[container.name] for container in needed), key=lambda proof: proof.created_at)
-    if newest.created_at < cause.at - ROTATION_TAKES or facts.now - cause.at > REDEPLOYED_WITHIN:
+    if newest.created_at < provenance.at - ROTATION_TAKES or facts.now - provenance.at > REDEPLOYED_WITHIN:
         return ()
     missing = next(filter(None, (_missing(facts, container) for container in needed)), None)
     return tuple(

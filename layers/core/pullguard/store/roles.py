@@ -135,13 +135,13 @@ class RoleStore(Table):
 
     def _history(self, role: Arn, write: PolicyWrite) -> dict[str, Any]:
         """Return the request that writes one write of the history."""
-        cause = None if write.provenance is None else write.provenance.to_dict()
+        provenance = None if write.provenance is None else write.provenance.to_dict()
         record = {
             "before": _text(write.before),
             "after": _text(write.after),
             "policy": write.policy,
             "task_definition": next(iter(write.users.values()), ""),
-            "cause": cause,
+            "cause": provenance,
             "by": write.by,
             "outcome": _OUTCOMES[write.outcome],
         }

@@ -32,14 +32,14 @@ class GrantedRoles:
 
     def ask(self, sweep: str) -> int:
         """Ask for a review of each role with grants or open writes after ``sweep``; return how many roles."""
-        cause = Provenance(kind=LISTED, event_id=sweep, at=self.now())
+        provenance = Provenance(kind=LISTED, event_id=sweep, at=self.now())
         roles = [
             role
             for role, item in self._items()
             if item.grants or any(each.outcome == "planned" for each in item.writes)
         ]
         for role in roles:
-            review = Review(role=role, provenance=cause)
+            review = Review(role=role, provenance=provenance)
             self.queues.command(self.grant_queue_url, review, group=str(role), message_id=f"review {sweep}")
         return len(roles)
 

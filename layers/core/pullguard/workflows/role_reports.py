@@ -203,9 +203,9 @@ class RoleFollowUps:
         if isinstance(self.request, ValidationRequest):
             users.add(self.request.task_definition)
         delay_s = REVOKED_SHOWS_S if change.revoked else WAITS_S[0]
-        cause = self.request.provenance
-        requests = (ValidationRequest(task_definition=each, provenance=cause, attempt=1) for each in sorted(users))
-        review = Review(role=role, provenance=cause)
+        provenance = self.request.provenance
+        requests = (ValidationRequest(task_definition=each, provenance=provenance, attempt=1) for each in sorted(users))
+        review = Review(role=role, provenance=provenance)
         self._ask({**dict.fromkeys(requests, delay_s), review: int(LAST_CHECK_AFTER.total_seconds())})
 
     def _ask(self, requests: Mapping[ValidationRequest | Review, int]) -> None:

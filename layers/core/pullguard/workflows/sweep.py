@@ -133,9 +133,9 @@ class Sweeper:
         The pages cover the same task definitions, but take minutes in a large account.
         """
         now = self.now()
-        cause = Provenance(kind=LISTED, event_id=sweep.id, at=now)
+        provenance = Provenance(kind=LISTED, event_id=sweep.id, at=now)
         waiting = self.ledger.holds.waiting(now=now)
-        self.queues.request(self.validation_queue_url, (request_about(each, cause) for each in waiting))
+        self.queues.request(self.validation_queue_url, (request_about(each, provenance) for each in waiting))
 
     def _check(self, sweep: Sweep, number: int) -> Swept:
         if not sweep.listed:
@@ -153,12 +153,13 @@ class Sweeper:
             self.queues.send(self.sweep_queue_url, {"sweep": sweep.id, "token": sweep.due})
 
     def _ask(self, sweep: Sweep, kind: str, arns: Iterable[Arn]) -> int:
-        cause = Provenance(kind=kind, event_id=sweep.id, at=self.now())
+        provenance = Provenance(kind=kind, event_id=sweep.id, at=self.now())
         ordered = sorted(arns)
         for arn in ordered:
             self.definition_store.ask(arn, sweep.id)
         return self.queues.request(
-            self.validation_queue_url, (ValidationRequest(task_definition=arn, provenance=cause) for arn in ordered)
+            self.validation_queue_url,
+            (ValidationRequest(task_definition=arn, provenance=provenance) for arn in ordered),
         )
 
     def _unlisted(self, sweep: Sweep) -> Iterator[Arn]:
