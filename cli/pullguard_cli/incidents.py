@@ -1,8 +1,8 @@
-"""Group an audit's findings by root cause, for the table and the HTML report.
+"""Group an audit's findings into incidents, for the table and the HTML report.
 
-The core decides which findings share a root cause, as for alerts. Two rules are added here. A cause with failed and
-unknown findings becomes two lines, since a report shows everything. One missing permission is one cause, whatever it
-hides.
+The core decides which findings share a root cause, as for alerts. Two rules are added here. An incident with failed
+and unknown findings becomes two lines, since a report shows everything. One missing permission is one incident,
+whatever it hides.
 """
 
 import json
@@ -62,17 +62,17 @@ def incidents_of(audit: Audit) -> tuple[Incident, ...]:
     together: dict[tuple[str, ...], list[Finding]] = {}
     for finding in audit.findings:
         together.setdefault(_key(finding, _lacks(audit, finding)), []).append(finding)
-    incidents = [_cause(audit, findings) for findings in together.values()]
-    names = Counter((cause.name, cause.what) for cause in incidents)
-    reported = (_placed(cause) if names[cause.name, cause.what] > 1 else cause for cause in incidents)
+    incidents = [_incident(audit, findings) for findings in together.values()]
+    names = Counter((incident.name, incident.what) for incident in incidents)
+    reported = (_placed(incident) if names[incident.name, incident.what] > 1 else incident for incident in incidents)
     return tuple(sorted(reported, key=_rank))
 
 
-def _placed(cause: Incident) -> Incident:
+def _placed(incident: Incident) -> Incident:
     """Add partition, account and Region to ``what``, to distinguish things of the same name."""
-    first = cause.findings[0]
+    first = incident.findings[0]
     places = dict.fromkeys(filter(None, (_place(text) for text in about(first, broken_by(first)) if text)))
-    return replace(cause, what=f"{cause.what} ({'; '.join(places)})") if places else cause
+    return replace(incident, what=f"{incident.what} ({'; '.join(places)})") if places else incident
 
 
 def _place(text: str) -> str | None:
@@ -100,7 +100,7 @@ def in_reading_order(findings: Iterable[Finding], in_use: Iterable[str]) -> tupl
     return tuple(sorted(findings, key=rank))
 
 
-def _cause(audit: Audit, findings: list[Finding]) -> Incident:
+def _incident(audit: Audit, findings: list[Finding]) -> Incident:
     findings.sort(key=lambda each: not audit.is_in_use(each))
     first = findings[0]
     arns = tuple(dict.fromkeys(each.task_definition for each in findings))
@@ -172,14 +172,14 @@ def _statement(unread: tuple[Unreadable, ...]) -> str:
     return json.dumps(statement, indent=2)
 
 
-def _rank(cause: Incident) -> tuple[object, ...]:
+def _rank(incident: Incident) -> tuple[object, ...]:
     return (
-        SEVERITIES.index(cause.severity),
-        not cause.in_use,
-        cause.status != "fail",
-        -len(cause.task_definitions),
-        _ORDER.get(cause.check, len(_ORDER)),
-        cause.what,
+        SEVERITIES.index(incident.severity),
+        not incident.in_use,
+        incident.status != "fail",
+        -len(incident.task_definitions),
+        _ORDER.get(incident.check, len(_ORDER)),
+        incident.what,
     )
 
 

@@ -87,7 +87,7 @@ def _opened(finding: Finding, *, examined: int) -> Notice:
     return notice(
         "Finding Opened",
         findings=(finding,),
-        cause=incident_of(finding),
+        incident_id=incident_of(finding),
         dependents=dependents_of(everybody[:examined], everybody, services, next_pulls),
         opened_at=AT,
     )

@@ -70,7 +70,7 @@ _HIT = (
 OPENED = notice(
     "Finding Opened",
     findings=(FINDING,),
-    cause=incident_of(FINDING),
+    incident_id=incident_of(FINDING),
     dependents=_HIT,
     opened_at=AT,
 )
@@ -89,7 +89,7 @@ _UNREAD = unread_task_definition(
         detail="AccessDeniedException",
     ),
 )
-UNKNOWN = replace(ONE_SERVICE, findings=(_UNREAD,), cause=incident_of(_UNREAD))
+UNKNOWN = replace(ONE_SERVICE, findings=(_UNREAD,), incident_id=incident_of(_UNREAD))
 REFUSED = notice(
     "Remediation Refused",
     deed=Deed(

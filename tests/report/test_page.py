@@ -191,8 +191,8 @@ def test_the_same_audit_gives_the_same_page() -> None:
 def test_every_check_marks_one_place_of_the_chain(check: Check) -> None:
     one = finding(check.id, "web:1", cause="It is broken.", evidence="seen", remedy=sample_audit().findings[0].remedy)
     audit = replace(sample_audit(), findings=(one,))
-    (cause,) = incidents_of(audit)
-    chain = chain_of(cause, audit)
+    (incident,) = incidents_of(audit)
+    chain = chain_of(incident, audit)
     parts: tuple[Node | Edge, ...] = (*chain.nodes, *chain.edges)
     assert [part.place for part in parts if part.state == "broken"] == [chain.broken]
     assert {part.place for part in parts} == set(PLACES)
@@ -203,7 +203,7 @@ def test_nothing_is_drawn_whole_that_is_known_to_be_broken() -> None:
     ids = ("secret-access-missing", "decrypt-access-missing", "secret-access-too-broad")
     found = tuple(finding(each, "web:1", cause="It is broken.", evidence="seen", remedy=remedy) for each in ids)
     audit = replace(sample_audit(), findings=found)
-    decrypt = next(cause for cause in incidents_of(audit) if cause.check == "decrypt-access-missing")
+    decrypt = next(incident for incident in incidents_of(audit) if incident.check == "decrypt-access-missing")
     chain = chain_of(decrypt, audit)
     parts: tuple[Node | Edge, ...] = (*chain.nodes, *chain.edges)
     assert chain.broken == "decrypt"

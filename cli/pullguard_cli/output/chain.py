@@ -80,13 +80,13 @@ class Chain:
     words: str
 
 
-def chain_of(cause: Incident, audit: Audit) -> Chain:
+def chain_of(incident: Incident, audit: Audit) -> Chain:
     """Draw the chain of an incident's first finding, which is in use if any of its findings is.
 
     Places that other findings on the same container report as broken are drawn as broken too.
     """
-    first = cause.findings[0]
-    broken = place_of(cause.check)
+    first = incident.findings[0]
+    broken = place_of(incident.check)
     also = frozenset(_also_broken(first, audit))
     names = _names(first)
     step = NODE_WIDTH + GAP

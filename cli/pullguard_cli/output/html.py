@@ -43,7 +43,7 @@ class Shown:
     """One incident as shown on the page."""
 
     number: int
-    cause: Incident
+    incident: Incident
     level: str
     behind: tuple[Behind, ...]
     chain: Chain | None
@@ -63,7 +63,7 @@ class Shown:
 def render(audit: Audit) -> str:
     """Return the complete page for an audit."""
     style, script = _asset("report.css"), _asset("report.js")
-    incidents = tuple(_shown(audit, number, cause) for number, cause in enumerate(incidents_of(audit), start=1))
+    incidents = tuple(_shown(audit, number, incident) for number, incident in enumerate(incidents_of(audit), start=1))
     return _template().render(
         audit=audit,
         gaps=audit.gaps,
@@ -71,7 +71,7 @@ def render(audit: Audit) -> str:
         reported=incidents[:DRAWN_INCIDENTS],
         others=incidents[DRAWN_INCIDENTS:],
         levels={level: sum(each.level == level for each in incidents) for level in ("error", "warning", "unknown")},
-        running=len({arn for each in incidents for arn in each.cause.in_use}),
+        running=len({arn for each in incidents for arn in each.incident.in_use}),
         style=Markup(style),  # noqa: S704 (our own file)
         script=Markup(script),  # noqa: S704 (our own file)
         policy=_policy(style, script),
@@ -80,20 +80,20 @@ def render(audit: Audit) -> str:
     )
 
 
-def _shown(audit: Audit, number: int, cause: Incident) -> Shown:
+def _shown(audit: Audit, number: int, incident: Incident) -> Shown:
     return Shown(
         number=number,
-        cause=cause,
-        level="unknown" if cause.status == "unknown" else cause.severity,
-        behind=tuple(_behind(audit, cause)),
-        chain=chain_of(cause, audit) if number <= DRAWN_INCIDENTS else None,
+        incident=incident,
+        level="unknown" if incident.status == "unknown" else incident.severity,
+        behind=tuple(_behind(audit, incident)),
+        chain=chain_of(incident, audit) if number <= DRAWN_INCIDENTS else None,
         is_open=number <= _OPEN_INCIDENTS,
     )
 
 
-def _behind(audit: Audit, cause: Incident) -> Iterable[Behind]:
+def _behind(audit: Audit, incident: Incident) -> Iterable[Behind]:
     containers: dict[str, list[str]] = {}
-    for finding in cause.findings:
+    for finding in incident.findings:
         named = containers.setdefault(finding.task_definition, [])
         if finding.container is not None:
             named.append(finding.container)

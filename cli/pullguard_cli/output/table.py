@@ -35,45 +35,45 @@ def _table(audit: Audit, incidents: tuple[Incident, ...]) -> Table:
     table.add_column("Severity", no_wrap=True)
     table.add_column("Findings, and how to fix them", ratio=1, overflow="fold")
     table.add_column("Task definitions, in use?", overflow="fold", max_width=28)
-    for cause, number in _numbered(incidents):
-        what = _what(cause, number)
-        table.add_row(_severity(cause), what, Group(_task_definitions(cause), _in_use(audit, cause)))
+    for incident, number in _numbered(incidents):
+        what = _what(incident, number)
+        table.add_row(_severity(incident), what, Group(_task_definitions(incident), _in_use(audit, incident)))
     return table
 
 
 def _numbered(incidents: tuple[Incident, ...]) -> Iterator[tuple[Incident, int | None]]:
     """Yield the incidents. Those with a snippet have a number."""
     numbers = count(1)
-    for cause in incidents:
-        yield cause, next(numbers) if cause.remedy.snippet else None
+    for incident in incidents:
+        yield incident, next(numbers) if incident.remedy.snippet else None
 
 
 def _print_snippets(incidents: tuple[Incident, ...], console: Console) -> None:
     """Print the snippets below the table, where no column wraps their lines."""
-    for cause, number in _numbered(incidents):
-        if cause.remedy.snippet:
-            console.print(says(f"[{number}] {cause.name}  {cause.what}", "dim"), soft_wrap=True)
-            console.print(says(cause.remedy.snippet.rstrip(), "cyan"), soft_wrap=True)
+    for incident, number in _numbered(incidents):
+        if incident.remedy.snippet:
+            console.print(says(f"[{number}] {incident.name}  {incident.what}", "dim"), soft_wrap=True)
+            console.print(says(incident.remedy.snippet.rstrip(), "cyan"), soft_wrap=True)
             console.print()
 
 
-def _severity(cause: Incident) -> Text:
-    text = says(cause.severity, STYLES[cause.severity])
-    return text if cause.status == "fail" else Text("\n").join((text, says("unknown", STYLES["unknown"])))
+def _severity(incident: Incident) -> Text:
+    text = says(incident.severity, STYLES[incident.severity])
+    return text if incident.status == "fail" else Text("\n").join((text, says("unknown", STYLES["unknown"])))
 
 
-def _what(cause: Incident, number: int | None) -> Group:
-    head = Text.assemble(says(cause.name, "bold"), "  ", says(cause.what, "dim"))
-    return Group(head, says(cause.sentence), *_remedy(cause, number))
+def _what(incident: Incident, number: int | None) -> Group:
+    head = Text.assemble(says(incident.name, "bold"), "  ", says(incident.what, "dim"))
+    return Group(head, says(incident.sentence), *_remedy(incident, number))
 
 
-def _remedy(cause: Incident, number: int | None) -> Iterator[Table]:
-    remedy = cause.remedy
-    if cause.status == "unknown":
-        yield _indented("", says(" ".join(cause.evidence.split()), "dim"))
+def _remedy(incident: Incident, number: int | None) -> Iterator[Table]:
+    remedy = incident.remedy
+    if incident.status == "unknown":
+        yield _indented("", says(" ".join(incident.evidence.split()), "dim"))
     if remedy.text:
         yield _indented("  → ", Text.assemble(says(remedy.text), says(f" [{number}]" if number else "", "cyan")))
-    if remedy.action != "none" and cause.severity == "error":
+    if remedy.action != "none" and incident.severity == "error":
         yield _indented("", Text(OWN_FIX, style="dim"))
 
 
@@ -85,8 +85,8 @@ def _indented(mark: str, text: Text) -> Table:
     return grid
 
 
-def _task_definitions(cause: Incident) -> Text:
-    names = [_name(arn) for arn in cause.task_definitions]
+def _task_definitions(incident: Incident) -> Text:
+    names = [_name(arn) for arn in incident.task_definitions]
     shown, more = names[:_NAMES_SHOWN], len(names) - _NAMES_SHOWN
     if len(names) == 1:
         return says(names[0])
@@ -94,10 +94,10 @@ def _task_definitions(cause: Incident) -> Text:
     return Text.assemble((str(len(names)), "bold"), says("\n" + "\n".join(shown) + tail))
 
 
-def _in_use(audit: Audit, cause: Incident) -> Text:
-    if not cause.in_use:
+def _in_use(audit: Audit, incident: Incident) -> Text:
+    if not incident.in_use:
         return Text("not in use", style="dim")
-    places = [place for arn in cause.in_use for place in audit.in_use[arn]]
+    places = [place for arn in incident.in_use for place in audit.in_use[arn]]
     if len(places) == 1:
         return Text.assemble(("in use", "bold"), says(f": {places[0]}"))
     return Text.assemble(("in use", "bold"), says(f": {places[0]} and {len(places) - 1} more"))

@@ -1,4 +1,4 @@
-"""The names in a notice, and the dependents of its cause."""
+"""The names in a notice, and the dependents of its incident."""
 
 import pytest
 

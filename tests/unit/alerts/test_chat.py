@@ -76,7 +76,10 @@ def test_a_long_command_is_in_the_description(snippet: str | None, steps: list[s
 def test_opening_and_resolution_share_a_thread() -> None:
     threads = [
         json.loads(compose(each, "chat").text)["metadata"]["threadId"]
-        for each in (notice(cause="c1", findings=(finding(id="f1"),)), notice("Finding Resolved", cause="c1"))
+        for each in (
+            notice(incident_id="c1", findings=(finding(id="f1"),)),
+            notice("Finding Resolved", incident_id="c1"),
+        )
     ]
     assert threads == ["c1"] * 2
 
@@ -92,7 +95,7 @@ def test_a_chat_message_stays_within_its_limits(text: str) -> None:
 
 
 def test_the_description_names_place_reason_dependents_and_ids() -> None:
-    reported = notice(cause="c1", dependents=(service("web"), service("shop", found=False)))
+    reported = notice(incident_id="c1", dependents=(service("web"), service("shop", found=False)))
     lines = as_chat(reported)["content"]["description"].splitlines()
     assert lines[0] == "Account `123456789012`, `eu-west-1`"
     assert "*Why*: The role web-execution may not read the secret registry/ghcr." in lines

@@ -1,4 +1,4 @@
-"""Subscriptions that filter on a family also get the alerts of shared causes, each with its resolution."""
+"""Subscriptions that filter on a family also get the alerts of shared incidents, each with its resolution."""
 
 import json
 from collections.abc import Iterator

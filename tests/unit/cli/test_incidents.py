@@ -48,11 +48,11 @@ def audit(*findings: Finding, in_use: tuple[str, ...] = ()) -> Audit:
 
 
 def test_one_broken_secret_that_breaks_forty_families_is_one_incident() -> None:
-    (cause,) = incidents_of(audit(*(finding(f"f{n}") for n in range(40)), in_use=("f7",)))
-    assert len(cause.task_definitions) == 40
-    assert [arn.rpartition("/")[2] for arn in cause.in_use] == ["f7:1"]
-    assert cause.what == "secret registry/ghcr"
-    assert cause.sentence == "The secret registry/ghcr has no password."
+    (incident,) = incidents_of(audit(*(finding(f"f{n}") for n in range(40)), in_use=("f7",)))
+    assert len(incident.task_definitions) == 40
+    assert [arn.rpartition("/")[2] for arn in incident.in_use] == ["f7:1"]
+    assert incident.what == "secret registry/ghcr"
+    assert incident.sentence == "The secret registry/ghcr has no password."
 
 
 def test_incidents_differ_by_secret_role_check_and_status() -> None:
@@ -67,13 +67,13 @@ def test_incidents_differ_by_secret_role_check_and_status() -> None:
         )
     )
     assert len(incidents) == 5
-    assert "role team/r, secret registry/ghcr" in {cause.what for cause in incidents}
+    assert "role team/r, secret registry/ghcr" in {incident.what for incident in incidents}
 
 
 def test_equal_names_are_distinguished_by_account_and_region() -> None:
     abroad = SECRET.replace("eu-central-1", "us-east-1")
     incidents = incidents_of(audit(finding("a"), finding("b", secret=abroad)))
-    assert {cause.what for cause in incidents} == {
+    assert {incident.what for incident in incidents} == {
         "secret registry/ghcr (111122223333 eu-central-1)",
         "secret registry/ghcr (111122223333 us-east-1)",
     }
@@ -88,7 +88,7 @@ def test_revisions_in_use_come_first() -> None:
             in_use=("web", "warn"),
         )
     )
-    assert [cause.check for cause in incidents] == [
+    assert [incident.check for incident in incidents] == [
         "secret-value-binary",
         "secret-value-empty-field",
         "reference-not-full-arn",

@@ -227,16 +227,16 @@ def test_a_value_that_was_denied_is_unknown(connection: Connection, values: Read
         f"secretsmanager:GetSecretValue was denied on {denied} resources, so {denied} task definitions were checked "
         "only in part",
     )
-    (cause,) = (each for each in incidents_of(done) if each.what == "secretsmanager:GetSecretValue")
-    assert len(json.loads(cause.remedy.snippet or "")["Resource"]) == denied
-    assert "--no-values" in (cause.remedy.text or "")
+    (incident,) = (each for each in incidents_of(done) if each.what == "secretsmanager:GetSecretValue")
+    assert len(json.loads(incident.remedy.snippet or "")["Resource"]) == denied
+    assert "--no-values" in (incident.remedy.text or "")
 
 
 def test_no_advice_opens_the_values_of_all_secrets(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pullguard_cli.incidents._RESOURCES_NAMED", 2)
     refuse(connection, "secretsmanager.GetSecretValue", "AccessDeniedException")
-    (cause,) = (each for each in incidents_of(audit(connection)) if each.what == "secretsmanager:GetSecretValue")
-    statement = json.loads(cause.remedy.snippet or "")
+    (incident,) = (each for each in incidents_of(audit(connection)) if each.what == "secretsmanager:GetSecretValue")
+    statement = json.loads(incident.remedy.snippet or "")
     assert statement["Resource"] == "*"
     assert statement["Condition"] == {"StringLike": {"aws:ResourceTag/pullguard:registry": "?*"}}
 
@@ -252,13 +252,13 @@ def test_values_that_are_not_to_be_read_are_not_asked_for(connection: Connection
 
 def test_one_missing_right_is_one_incident(connection: Connection) -> None:
     refuse(connection, "secretsmanager.DescribeSecret", "AccessDeniedException")
-    (cause,) = [each for each in incidents_of(audit(connection)) if each.status == "unknown"]
-    assert (cause.name, cause.what, len(cause.task_definitions)) == (
+    (incident,) = [each for each in incidents_of(audit(connection)) if each.status == "unknown"]
+    assert (incident.name, incident.what, len(incident.task_definitions)) == (
         "access denied",
         "secretsmanager:DescribeSecret",
         7,
     )
-    assert json.loads(cause.remedy.snippet or "")["Action"] == ["secretsmanager:DescribeSecret"]
+    assert json.loads(incident.remedy.snippet or "")["Action"] == ["secretsmanager:DescribeSecret"]
 
 
 def test_task_definitions_in_use_are_counted_in_the_scope(connection: Connection) -> None:

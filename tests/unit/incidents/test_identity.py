@@ -1,4 +1,4 @@
-"""Which findings have one cause, and what is broken."""
+"""Which findings belong to one incident, and what is broken."""
 
 from dataclasses import replace
 from typing import Any
@@ -34,7 +34,7 @@ OTHERS: dict[str, dict[str, Any]] = {
     "image": {"image": "ghcr.io/acme/api:1"},
     "host": {"image": "docker.io/acme/web:1"},
 }
-# Changes that give a finding of the check another cause.
+# Changes that give a finding of the check another incident.
 APART = {
     "secret-value-malformed": {"secret"},
     "secret-scheduled-for-deletion": {"secret"},

@@ -66,7 +66,7 @@ def test_nothing_is_known_of_a_stranger(ledger: Ledger) -> None:
 def test_an_entry_holds_all_that_is_remembered_and_nothing_of_others(ledger: Ledger) -> None:
     ledger.entries.keep_references(WEB, Entry(), frozenset({"a", "b"}))
     ledger.entries.keep_references(API, Entry(), frozenset({"a"}))
-    ledger.entries.save_finding(WEB, record(), cause="a cause", now=NOW)
+    ledger.entries.save_finding(WEB, record(), incident_id="an incident", now=NOW)
     ledger.entries.save_remediation(remediation(), announced=True, now=NOW)
     assert ledger.entries.get(WEB) == Entry(
         seen=True,
@@ -148,8 +148,8 @@ def test_a_finding_only_ever_moves_on(
     ledger: Ledger, kept: FindingRecord | None, saved: FindingRecord, taken: bool
 ) -> None:
     if kept:
-        assert ledger.entries.save_finding(WEB, kept, cause="a cause", now=NOW)
-    assert ledger.entries.save_finding(WEB, saved, cause="a cause", now=NOW) is taken
+        assert ledger.entries.save_finding(WEB, kept, incident_id="an incident", now=NOW)
+    assert ledger.entries.save_finding(WEB, saved, incident_id="an incident", now=NOW) is taken
     assert ledger.entries.finding(WEB, "f" * 16) == (saved if taken else kept)
 
 
@@ -157,11 +157,11 @@ def test_a_resolved_finding_is_forgotten_some_day_and_an_open_one_is_not(
     ledger: Ledger, dynamodb: "DynamoDBClient"
 ) -> None:
     where = f"TD#{WEB}", f"FINDING#{'f' * 16}"
-    ledger.entries.save_finding(WEB, record(1), cause="a cause", now=NOW)
+    ledger.entries.save_finding(WEB, record(1), incident_id="an incident", now=NOW)
     assert expires(dynamodb, *where) is None
-    ledger.entries.save_finding(WEB, record(2, event="Finding Resolved"), cause="a cause", now=NOW)
+    ledger.entries.save_finding(WEB, record(2, event="Finding Resolved"), incident_id="an incident", now=NOW)
     assert expires(dynamodb, *where) == NOW.timestamp() + RESOLVED_KEPT_S
-    ledger.entries.save_finding(WEB, record(3), cause="a cause", now=NOW)
+    ledger.entries.save_finding(WEB, record(3), incident_id="an incident", now=NOW)
     assert expires(dynamodb, *where) is None
 
 

@@ -100,12 +100,12 @@ def test_a_resolved_incident_expires_and_an_open_one_does_not(
 def test_open_findings_are_members_and_resolved_ones_are_past(incidents: IncidentStore, ledger: Ledger) -> None:
     assert (incidents.any_member(ID), incidents.members(ID)) == (None, ())
     for number, arn in enumerate((WEB, API)):
-        ledger.entries.save_finding(arn, record(id_=f"{number}" * 16), cause=ID, now=NOW)
+        ledger.entries.save_finding(arn, record(id_=f"{number}" * 16), incident_id=ID, now=NOW)
     members = incidents.members(ID)
     assert {each.finding_id for each in members} == {"0" * 16, "1" * 16}
     assert incidents.any_member(ID) in members
     ended = NOW + timedelta(hours=1)
-    ledger.entries.save_finding(WEB, record(2, event="Finding Resolved", id_="0" * 16), cause=ID, now=ended)
+    ledger.entries.save_finding(WEB, record(2, event="Finding Resolved", id_="0" * 16), incident_id=ID, now=ended)
     (left,) = incidents.members(ID)
     assert left.finding_id == "1" * 16
     (past,) = incidents.past(ID, since=ended)
@@ -123,8 +123,8 @@ MOVES: dict[str, tuple[dict[str, Any], tuple[int, int]]] = {
 def test_a_finding_that_moves_to_another_incident_leaves_the_first(
     incidents: IncidentStore, ledger: Ledger, changes: dict[str, Any], counts: tuple[int, int]
 ) -> None:
-    ledger.entries.save_finding(WEB, record(), cause=ID, now=NOW)
+    ledger.entries.save_finding(WEB, record(), incident_id=ID, now=NOW)
     other = "d" * 16 if changes else ID
-    ledger.entries.save_finding(WEB, replace(record(2), **changes), cause=other, now=NOW)
+    ledger.entries.save_finding(WEB, replace(record(2), **changes), incident_id=other, now=NOW)
     assert (len(incidents.members(ID)), len(incidents.past(ID, since=NOW))) == counts
     assert len(incidents.members(other)) == 1

@@ -91,7 +91,7 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
     "findings": (
         f"TD#{WEB}",
         "FINDING#",
-        lambda it: ledger(it).entries.save_finding(WEB, record(), cause=incident_of(record().finding), now=NOW),
+        lambda it: ledger(it).entries.save_finding(WEB, record(), incident_id=incident_of(record().finding), now=NOW),
         lambda it: ledger(it).entries.get(WEB).findings,
     ),
     "remediations": (
@@ -145,13 +145,13 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
     "members": (
         f"CAUSE#{incident_of(record().finding)}",
         "MEMBER#",
-        lambda it: ledger(it).entries.save_finding(WEB, record(), cause=incident_of(record().finding), now=NOW),
+        lambda it: ledger(it).entries.save_finding(WEB, record(), incident_id=incident_of(record().finding), now=NOW),
         lambda it: incidents(it).members(incident_of(record().finding)),
     ),
     "any-member": (
         f"CAUSE#{incident_of(record().finding)}",
         "MEMBER#",
-        lambda it: ledger(it).entries.save_finding(WEB, record(), cause=incident_of(record().finding), now=NOW),
+        lambda it: ledger(it).entries.save_finding(WEB, record(), incident_id=incident_of(record().finding), now=NOW),
         lambda it: [incidents(it).any_member(incident_of(record().finding))],
     ),
     "services": (

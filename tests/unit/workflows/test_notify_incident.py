@@ -1,4 +1,4 @@
-"""One alert a cause: many findings of one broken thing, coming and going one after another."""
+"""One alert an incident: many findings of one broken thing, coming and going one after another."""
 
 import json
 from dataclasses import replace
@@ -261,7 +261,7 @@ def test_two_runs_that_see_the_same_keep_it_once(harness: Harness) -> None:
     save = type(reporter.incidents).save
 
     class Raced(type(reporter.incidents)):  # type: ignore[misc]
-        """Another run reports the cause right before this one records it."""
+        """Another run reports the incident right before this one records it."""
 
         def save(self, *args: Any, **kwargs: Any) -> bool:
             if not races:

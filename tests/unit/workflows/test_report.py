@@ -37,7 +37,7 @@ def test_a_changed_finding_is_published_and_recorded_as_announced(harness: Harne
 
 
 def test_a_state_that_another_run_has_passed_is_not_published(harness: Harness) -> None:
-    harness.ledger.entries.save_finding(WEB, record(2, 2), cause="", now=NOW)
+    harness.ledger.entries.save_finding(WEB, record(2, 2), incident_id="", now=NOW)
     assert report(harness, record(1)) == []
     assert harness.sent.events == []
 
@@ -53,7 +53,7 @@ KNOWN: dict[str, tuple[FindingRecord, tuple[FindingRecord, ...], list[int]]] = {
 def test_a_finding_that_an_earlier_run_did_not_announce_is_published_unless_it_changed_since(
     harness: Harness, known: FindingRecord, changed: tuple[FindingRecord, ...], reported: list[int]
 ) -> None:
-    harness.ledger.entries.save_finding(WEB, known, cause="", now=NOW)
+    harness.ledger.entries.save_finding(WEB, known, incident_id="", now=NOW)
     assert report(harness, *changed, known=(known,)) == reported
 
 

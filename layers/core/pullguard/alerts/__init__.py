@@ -1,4 +1,4 @@
-"""The alerts about faults, fixes and refusals: one message per cause, sent through SNS.
+"""The alerts about faults, fixes and refusals: one message per incident, sent through SNS.
 
 The rules of this package:
 

@@ -1,4 +1,4 @@
-"""The names in a notice, and the dependents of its cause."""
+"""The names in a notice, and the dependents of its incident."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -35,7 +35,7 @@ def _family(task_definition: str | None) -> str:
 
 
 def dependents_of(notice: Notice) -> tuple[Dependent, ...]:
-    """Return the distinct dependents of the cause."""
+    """Return the distinct dependents of the notice's incident."""
     if notice.dependents:
         return tuple(dict.fromkeys(notice.dependents))
     arns = dict.fromkeys(finding.task_definition for finding in notice.findings)

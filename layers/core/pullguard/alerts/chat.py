@@ -38,7 +38,7 @@ def as_chat(notice: Notice) -> dict[str, Any]:
             "keywords": [*dict.fromkeys(each[:_CHAT_KEYWORD_MAX_CHARS] for each in (*keywords, notice_region))],
         },
         "metadata": {
-            "threadId": plain_word(notice.cause) if notice.cause else _thread(notice, words["family"]),
+            "threadId": plain_word(notice.incident_id) if notice.incident_id else _thread(notice, words["family"]),
             "summary": _markdown(headline(notice))[:_CHAT_TITLE_MAX_CHARS],
             "eventType": notice.kind,
             "relatedResources": _proved_arns(notice),

@@ -83,8 +83,8 @@ def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
 def attributes_of(notice: Notice) -> dict[str, str | tuple[str, ...]]:
     """Return the attributes for subscription filter policies; a message without a finding says ``none``.
 
-    ``family`` has several values if the cause affects more than one: ``several``, and then the families, as many as fit
-    into 1,500 bytes. A filter policy accepts a message if it matches any of them.
+    ``family`` has several values if the incident affects more than one: ``several``, and then the families, as many as
+    fit into 1,500 bytes. A filter policy accepts a message if it matches any of them.
     Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
     """
     words = words_of(notice)

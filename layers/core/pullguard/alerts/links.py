@@ -21,7 +21,7 @@ _CONSOLES: Final = {
 def links_of(notice: Notice) -> tuple[tuple[str, str], ...]:
     """Return the pages of the AWS console for the resources that the notice names by a validated ARN.
 
-    If a cause affects several families, only what they share is linked: one of their task definitions says nothing.
+    If an incident affects several families, only what they share is linked: one of their task definitions says nothing.
     """
     lead = next(iter(notice.findings), None) if concerns_several(notice) else None
     shared = None if lead is None else about(lead, broken_by(lead))

@@ -21,11 +21,11 @@ NoticeKind: TypeAlias = Literal[
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """The content of one alert: findings of one cause, the first of which leads, or a deed, or both.
+    """The content of one alert: findings of one incident, the first of which leads, or a deed, or both.
 
-    ``cause`` is the id of the cause. ``dependents`` are the services that it affects, and the task definitions that no
-    service runs; if none are given, it affects the findings' task definitions. ``opened_at``, ``resolved_at`` and
-    ``now`` are UTC. ``reminder`` marks a repeated alert about something that is still open.
+    ``dependents`` are the services that the incident affects, and the task definitions that no service runs; if none
+    are given, it affects the findings' task definitions. ``opened_at``, ``resolved_at`` and ``now`` are UTC.
+    ``reminder`` marks a repeated alert about something that is still open.
     """
 
     kind: NoticeKind
@@ -33,7 +33,7 @@ class Notice:
     region: str
     findings: tuple[Finding, ...] = ()
     deed: Deed | None = None
-    cause: str = ""
+    incident_id: str = ""
     dependents: tuple[Dependent, ...] = ()
     opened_at: datetime | None = None
     resolved_at: datetime | None = None

@@ -54,7 +54,7 @@ def _json_object(notice: Notice) -> dict[str, Any]:
         "findings": [_harmless(finding.to_dict()) for finding in notice.findings[:_FINDINGS_MAX]],
         "findings_count": len(notice.findings),
         "deed": _harmless(asdict(notice.deed)) if notice.deed else None,
-        "cause": plain_word(notice.cause) if notice.cause else None,
+        "cause": plain_word(notice.incident_id) if notice.incident_id else None,
         "dependents": [plain_name(each.arn) for each in everything],
         "dependents_count": len(everything),
         "dependents_not_looked_at": sum(not each.found for each in everything),

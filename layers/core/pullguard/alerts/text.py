@@ -29,6 +29,6 @@ def _lines(notice: Notice) -> Iterator[str]:
     for finding in notice.findings[:1]:
         yield f"Check: {plain_word(finding.check)}"
     yield from time_lines(notice)
-    if notice.cause:
-        yield f"Cause: {plain_word(notice.cause)}"
+    if notice.incident_id:
+        yield f"Cause: {plain_word(notice.incident_id)}"
     yield f"Finding: {', '.join(finding_ids(notice)) or 'none'}"

@@ -40,5 +40,5 @@ def fix_of(finding: Finding) -> RemedyAction:
 
 
 def incident_of(finding: Finding) -> str:
-    """Return the id of the cause that the finding belongs to, as ``incident_id`` computes it."""
+    """Return the id of the incident that the finding belongs to, as ``incident_id`` computes it."""
     return incident_id(finding, broken_by(finding))

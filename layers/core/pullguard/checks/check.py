@@ -79,9 +79,9 @@ class Check:
     the action does not. ``source`` is the documentation page that the rule rests on. ``ask`` gives one answer for each
     thing that the check examined, and none for things whose earlier gate has failed. ``moot_after`` are the ids of
     checks whose error explains why this one has no answer: whatever is unknown or not checked here is then left to that
-    finding. ``breaks`` is what is broken when it fails, if not what its gate says: findings that share it have one
-    cause. ``at_risk`` is what happened to the broken thing if tasks keep running until their next pull: it completes
-    the alert's "… at risk: secret registry/ghcr …".
+    finding. ``breaks`` is what is broken when it fails, if not what its gate says: findings that share it belong
+    to one incident. ``at_risk`` is what happened to the broken thing if tasks keep running until their next pull: it
+    completes the alert's "… at risk: secret registry/ghcr …".
     """
 
     id: str

@@ -124,7 +124,7 @@ def _without_moot(answers: list[tuple[Check, Answer]]) -> list[tuple[Check, Answ
 
 
 def _joined(found: dict[str, Finding], answers: Iterable[tuple[Check, Answer]]) -> dict[str, Finding]:
-    """Return the findings; one that another error explains is assigned to that error's cause."""
+    """Return the findings; one that another error explains is assigned to that error's incident."""
     joined = dict(found)
     for check, answer in answers:
         if isinstance(answer, Failed) and answer.explained_by:

@@ -90,7 +90,7 @@ class Failed:
 
     ``explained_by`` are the checks whose findings would explain it, the likeliest first; None if it needs no
     explanation. Checks of the ``unrelated_gates`` say nothing about it, whatever their outcome. ``scope`` is the part
-    of the cause's identity that the subject does not contain (incidents/identity.py).
+    of the incident's identity that the subject does not contain (incidents/identity.py).
     """
 
     subject: Subject
@@ -140,10 +140,10 @@ class Finding:
     """One fault (``fail``) or one question that could not be decided (``unknown``). Absent values are None.
 
     The ledger also keeps ``scope``, ``part_of``, ``unread`` and ``observed``; they are not part of the contract.
-    ``scope`` is the part of the cause's identity that the subject does not contain (incidents/identity.py). ``part_of``
-    is the cause of the finding that explains this one, which then has no cause of its own. ``unread`` is the call that
-    AWS did not answer (``Unreadable.brief``); empty if there is no such call. ``observed``: Pullguard was in observe
-    mode when it found this, so that ``remedy.action`` does not follow.
+    ``scope`` is the part of the incident's identity that the subject does not contain (incidents/identity.py).
+    ``part_of`` is the incident of the finding that explains this one, which then has none of its own. ``unread`` is the
+    call that AWS did not answer (``Unreadable.brief``); empty if there is no such call. ``observed``: Pullguard was in
+    observe mode when it found this, so that ``remedy.action`` does not follow.
     """
 
     id: str

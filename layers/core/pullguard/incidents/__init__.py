@@ -1,6 +1,6 @@
 """Findings grouped by root cause: one broken secret that breaks forty families is one incident.
 
-``identity`` decides which findings have one cause, and what is broken. ``incident`` is the lifecycle of a cause,
+``identity`` decides which findings belong to one incident, and what is broken. ``incident`` is its lifecycle,
 ``finding_lifecycle`` that of a finding: opened, changed, resolved, each reported once. ``dependents`` lists the
 services and task definitions that it affects. The audit's report and the alerts group by the same rules, so that one
 line there is one message here.

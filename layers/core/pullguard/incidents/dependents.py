@@ -1,4 +1,4 @@
-"""The dependents of a cause: the services that run its task definitions, or the task definitions without a service."""
+"""The dependents of an incident: services that run its task definitions, or task definitions without a service."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -27,9 +27,9 @@ from pullguard.incidents.identity import Breaks, incident_id
 class FindingRecord:
     """A finding and its lifecycle state; ``sequence`` counts the changes, ``announced`` those that were reported.
 
-    ``left`` is the cause that it belonged to before its last change, empty if that is the same. ``behind`` is a
-    narrower cause that it still belongs to: a refusal of everything does not show whether the one repository would be
-    refused.
+    ``left`` is the incident that it belonged to before its last change, empty if that is the same. ``behind`` is a
+    narrower incident that it still belongs to: a refusal of everything does not show whether the one repository would
+    be refused.
     """
 
     finding: Finding
@@ -115,7 +115,7 @@ def _arrive(
 
 
 def _in_its_place(record: FindingRecord, finding: Finding, breaks: Breaks) -> Finding:
-    """Keep a failed start with the cause that was reported, even if the next failed start has another one.
+    """Keep a failed start in the incident that was reported, even if the next failed start would belong to another.
 
     Other checks of what keeps a task from starting give neither a ``scope`` nor ``part_of``, so nothing changes there.
     """
@@ -125,7 +125,7 @@ def _in_its_place(record: FindingRecord, finding: Finding, breaks: Breaks) -> Fi
 
 
 def _moved(record: FindingRecord, finding: Finding, broken_by: Callable[[Finding], Breaks]) -> tuple[str, str]:
-    """Return the cause that the finding leaves, and the one that it stays with behind its new one."""
+    """Return the incident that the finding leaves, and the one that it stays with behind its new one."""
     breaks = broken_by(finding)
     before, after = incident_id(record.finding, broken_by(record.finding)), incident_id(finding, breaks)
     if after == before:

@@ -1,6 +1,6 @@
-"""The identity of causes: which findings share one, and what is broken.
+"""The identity of incidents: which findings belong to one, and what is broken.
 
-| a check of | has one cause for each |
+| a check of | has one incident for each |
 |---|---|
 | the task definition's own text, the platform | family |
 | a secret; a secret that is gone | secret |
@@ -11,10 +11,10 @@
 | a role's access to a secret | role, secret and key |
 | the key alone | key |
 | a task that failed to start through a fault of the host or the network | what happened, and the hosts |
-| a task that failed to start for a reason that another finding explains | no own cause: that finding's |
+| a task that failed to start for a reason that another finding explains | none of its own: that finding's |
 
-A new revision with its family's old fault is not a new cause. Status, severity and words are not part of a cause: they
-are its state. The row of a check is its ``breaks`` (checks/check.py).
+A new revision with its family's old fault is not a new incident. Status, severity and words are not part of its
+identity: they are its state. The row of a check is its ``breaks`` (checks/check.py).
 """
 
 import hashlib
@@ -30,7 +30,7 @@ from pullguard.domain.references import pulls_with, role_name, secret_name
 
 
 class Breaks(Enum):
-    """The kind of thing that is broken when a check fails: findings with one cause share it."""
+    """The kind of thing that is broken when a check fails: findings of one incident share it."""
 
     DEFINITION = "the task definition's own text, or the platform: the family"
     START = "what kept a task from starting, and the hosts; else the family"
@@ -49,7 +49,7 @@ _TIME: Final = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 
 
 def about(finding: Finding, breaks: Breaks) -> tuple[str | None, ...]:
-    """Return the identity of the broken thing as its check sees it: the texts that findings of one cause share."""
+    """Return the identity of the broken thing as its check sees it: the texts that findings of one incident share."""
     match breaks:
         case Breaks.SECRET | Breaks.MISSING_SECRET:
             return (finding.secret,)
@@ -71,7 +71,7 @@ def about(finding: Finding, breaks: Breaks) -> tuple[str | None, ...]:
 
 
 def incident_id(finding: Finding, breaks: Breaks) -> str:
-    """Return the stable id of a finding's cause: 16 hexadecimal digits. Empty if another finding explains it."""
+    """Return the stable id of a finding's incident: 16 hexadecimal digits. Empty if another finding explains it."""
     if finding.part_of:
         return ""
     texts = (finding.check, *(thing or "" for thing in about(finding, breaks)))
@@ -164,7 +164,7 @@ def broken_thing(finding: Finding, breaks: Breaks) -> str:
 
 
 def common_sentence(finding: Finding) -> str:
-    """Return the fault without the container: for a cause with several findings."""
+    """Return the fault without the container: for an incident with several findings."""
     container = finding.container
     if container is None:
         return finding.cause
@@ -172,7 +172,7 @@ def common_sentence(finding: Finding) -> str:
 
 
 def state_sentence(finding: Finding) -> str:
-    """Return the fault without details that differ among the findings of one cause: container, revision, time."""
+    """Return the fault without details that differ among the findings of one incident: container, revision, time."""
     sentence = common_sentence(finding)
     if finding.container:
         sentence = sentence.replace(f"container {finding.container}", "container")

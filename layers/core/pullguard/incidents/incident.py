@@ -60,7 +60,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """A cause and its lifecycle state.
+    """All findings with one root cause, and their common lifecycle state.
 
     ``lead`` is the finding that represents all. ``sequence`` counts the changes, ``reported`` the alerts sent for them.
     ``affected`` are the dependents that were reported since it opened. ``reminded_at`` is the time of the last
@@ -82,7 +82,7 @@ class Incident:
 
     @property
     def is_open(self) -> bool:
-        """Whether any finding of the cause is still open."""
+        """Whether any finding of the incident is still open."""
         return self.event != "Finding Resolved"
 
     @property

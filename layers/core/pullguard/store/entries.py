@@ -100,8 +100,8 @@ class EntryStore(Table):
         return tuple(self._each(_ref(thing), lambda arn, _: Arn.parse(arn), "TD#"))
 
     @asks("dynamodb:PutItem", "dynamodb:DeleteItem")
-    def save_finding(self, task_definition: Arn, record: FindingRecord, *, cause: str, now: datetime) -> bool:
-        """Store a finding's new state as a member of the incident ``cause`` (an id, or empty).
+    def save_finding(self, task_definition: Arn, record: FindingRecord, *, incident_id: str, now: datetime) -> bool:
+        """Store a finding's new state as a member of the incident ``incident_id`` (empty: of none).
 
         Return False if another run has stored a newer state. One transaction writes the finding and its membership, so
         that every member of an incident is an open finding.
@@ -121,7 +121,7 @@ class EntryStore(Table):
         )
         if record.announced == record.sequence:  # only published since: its membership is unchanged
             return self._write(writing)
-        belongs, left = ([each] if each else [] for each in (cause, record.left))
+        belongs, left = ([each] if each else [] for each in (incident_id, record.left))
         stays, leaves = (belongs, left) if record.is_open else ([], [*belongs, *left])
         puts, deletes = self._incidents.membership(
             f"{task_definition}#{finding.id}", finding, stays=stays, leaves=leaves, now=now

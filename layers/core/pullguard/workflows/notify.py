@@ -74,7 +74,9 @@ class Alerter:
         if record is None or type(sequence) is not int or sequence > record.sequence:
             raise Rejected(f"the ledger knows no finding {shown(id_)} of {arn} in that state")
         reported = [
-            self.reporter.report(cause, arrived=record) for cause in (record.left, incident_of(record.finding)) if cause
+            self.reporter.report(incident_id, arrived=record)
+            for incident_id in (record.left, incident_of(record.finding))
+            if incident_id
         ]
         if not reported:
             return Alerted(sent=False, why="the finding that explains it has been reported", id=id_).about(kind)

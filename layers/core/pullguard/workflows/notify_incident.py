@@ -51,47 +51,47 @@ class IncidentNotifier:
     publisher: Publisher
     now: Callable[[], datetime]
 
-    def report(self, cause: str, *, arrived: FindingRecord | None = None) -> Alerted:
-        """Report every change of the incident ``cause`` (its id) that has not been reported.
+    def report(self, incident_id: str, *, arrived: FindingRecord | None = None) -> Alerted:
+        """Report every change of the incident ``incident_id`` that has not been reported.
 
         ``arrived`` is one of its findings that has just changed. If it agrees with the reported state, there is nothing
         to report and no need to read the others.
         """
-        sent = Alerted(sent=False, why="nothing about the incident has changed for people", id=cause)
+        sent = Alerted(sent=False, why="nothing about the incident has changed for people", id=incident_id)
         for _ in range(_ROUNDS):
-            known = self.incidents.record(cause)
+            known = self.incidents.record(incident_id)
             if known is not None and not known.is_reported:
-                published = replace(self._publish(known), id=cause)
+                published = replace(self._publish(known), id=incident_id)
                 sent = published if published.sent or not sent.sent else sent
                 continue  # its present state is next
-            after, members = self._after(cause, known, arrived)
+            after, members = self._after(incident_id, known, arrived)
             if after is None:
                 return sent
             if self.incidents.save(after, over=known, now=self.now(), claim_s=CLAIM_S):
-                sent = replace(self._publish(after, members, is_claimed=True), id=cause)
+                sent = replace(self._publish(after, members, is_claimed=True), id=incident_id)
             # Once more in either case: a finding that came after the members were read, and before the state was saved,
             # may have seen the former state and left.
         return sent
 
     def _after(
-        self, cause: str, known: Incident | None, arrived: FindingRecord | None
+        self, incident_id: str, known: Incident | None, arrived: FindingRecord | None
     ) -> tuple[Incident | None, tuple[Member, ...]]:
         """Return the incident's current state, None if it equals the stored one, and its members, if they were read."""
         if known is not None and _is_as_reported(known, arrived) and not self._has_joined(known, arrived):
             return None, ()
         if known is not None and _is_one_fewer(known, arrived):
-            any_member = self.incidents.any_member(cause)
+            any_member = self.incidents.any_member(incident_id)
             if any_member is None:
-                return advance_incident(cause, known, None, now=self.now()), ()
+                return advance_incident(incident_id, known, None, now=self.now()), ()
             if any_member.state == Member.of(known.lead).state:
                 return None, ()  # a finding with a worse state sends its own event
-        members = self.incidents.members(cause)
+        members = self.incidents.members(incident_id)
         lead = leading(known, members)
         if lead is None:
-            return advance_incident(cause, known, None, now=self.now()), ()
-        finding = self._finding(lead, cause, arrived)
+            return advance_incident(incident_id, known, None, now=self.now()), ()
+        finding = self._finding(lead, incident_id, arrived)
         joined = known is not None and self._has_joined(known, *members)
-        after = advance_incident(cause, known, finding, joined=joined, now=self.now()) if finding else None
+        after = advance_incident(incident_id, known, finding, joined=joined, now=self.now()) if finding else None
         return after, members
 
     def _has_joined(self, known: Incident, *those: FindingRecord | Member | None) -> bool:
@@ -109,12 +109,12 @@ class IncidentNotifier:
         )
         return any(family_name(each) not in named for each in definitions)
 
-    def _finding(self, member: Member, cause: str, arrived: FindingRecord | None) -> Finding | None:
+    def _finding(self, member: Member, incident_id: str, arrived: FindingRecord | None) -> Finding | None:
         """Return the finding of a member; None if a wider incident covers it, or it has moved on."""
         record = arrived
         if record is None or Member.of(record.finding) != member:
             record = self.ledger.entries.finding(Arn.parse(member.task_definition), member.finding_id)
-        return record.finding if record and incident_of(record.finding) == cause else None
+        return record.finding if record and incident_of(record.finding) == incident_id else None
 
     def _publish(
         self, record: Incident, members: tuple[Member, ...] | None = None, *, is_claimed: bool = False
@@ -157,7 +157,7 @@ class IncidentNotifier:
             account=home.account,
             region=home.region,
             findings=(record.lead,),
-            cause=record.id,
+            incident_id=record.id,
             dependents=self._affected(record, members, all_of_them=record.event == "Finding Opened" and not reminder),
             opened_at=record.opened_at,
             resolved_at=None if record.is_open else record.changed_at,

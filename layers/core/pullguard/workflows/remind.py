@@ -45,10 +45,10 @@ class Reminder:
                 result = self._process(each.id, result)
         return result
 
-    def _process(self, cause: str, result: Reminded) -> Reminded:
+    def _process(self, incident_id: str, result: Reminded) -> Reminded:
         try:
-            reported = self.reporter.report(cause).sent
-            known = self.incidents.record(cause)
+            reported = self.reporter.report(incident_id).sent
+            known = self.incidents.record(incident_id)
             reminded = known is not None and not reported and self._is_due(known) and self._remind(known)
         except BeingReported:
             return result  # the run that has claimed it reports it

@@ -40,7 +40,9 @@ class Reporter:
         return tuple(reported)
 
     def _save(self, task_definition: Arn, record: FindingRecord, now: datetime) -> bool:
-        return self.ledger.entries.save_finding(task_definition, record, cause=incident_of(record.finding), now=now)
+        return self.ledger.entries.save_finding(
+            task_definition, record, incident_id=incident_of(record.finding), now=now
+        )
 
     def remediation(self, remediation: Remediation, *, now: datetime) -> bool:
         """Store and publish what was or would be done; False if the same was published before."""

@@ -17,7 +17,7 @@ def test_every_snippet_is_printed_in_one_piece_and_numbered(width: int) -> None:
     print_audit(audit, console)
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
-    snippets = [cause.remedy.snippet for cause in incidents_of(audit) if cause.remedy.snippet]
+    snippets = [incident.remedy.snippet for incident in incidents_of(audit) if incident.remedy.snippet]
     assert snippets
     for number, snippet in enumerate(snippets, start=1):
         (head,) = (index for index, line in enumerate(lines) if line.startswith(f"[{number}] "))
