@@ -42,8 +42,8 @@ class Recheck:
         found = sorted({*self._refused(), *self.ledger.holds.waiting(now=now)})
         if not found or not self.ledger.claims.lock("look again", _AN_HOUR_BARELY_S, now=now):
             return 0
-        cause = Provenance(kind=RECHECK, event_id=f"look-again-{int(now.timestamp())}", at=now)
-        return self.queues.request(self.validation_queue_url, (request_about(each, cause) for each in found))
+        provenance = Provenance(kind=RECHECK, event_id=f"look-again-{int(now.timestamp())}", at=now)
+        return self.queues.request(self.validation_queue_url, (request_about(each, provenance) for each in found))
 
     def _refused(self) -> Iterator[Arn]:
         for record in self.incidents.records():
