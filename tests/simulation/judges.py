@@ -31,7 +31,7 @@ class Violation:
 
 @dataclass(slots=True)
 class Standing:
-    """A grant of ours: since when it stands, and since when the owners do not consent."""
+    """A grant of ours: when it was made, and since when the owners do not consent."""
 
     at: float
     refused_since: float | None
