@@ -51,13 +51,13 @@ def test_the_owner_of_a_lock_may_take_it_again_until_it_ends(ledger: Ledger) -> 
 
 def test_a_change_is_claimed_until_the_claim_ends_or_another_follows(ledger: Ledger) -> None:
     later = NOW + timedelta(seconds=60)
-    assert ledger.claims.take_up("x", "a", seconds=60, now=NOW)
-    assert not ledger.claims.take_up("x", "a", seconds=60, now=NOW)
-    assert ledger.claims.take_up("x", "a", seconds=60, now=later), "the run that claimed it died"
-    ledger.claims.keep_taken_up("x", "a", seconds=600, now=later)
-    assert not ledger.claims.take_up("x", "a", seconds=60, now=later + timedelta(seconds=599))
-    assert ledger.claims.taken_up("x", now=later) == "a"
-    assert ledger.claims.take_up("x", "b", seconds=60, now=later)
-    assert (ledger.claims.taken_up("x", now=later), ledger.claims.taken_up("y", now=later)) == ("b", None)
-    ledger.claims.keep_taken_up("x", "b", seconds=0, now=later)
-    assert ledger.claims.taken_up("x", now=later) is None
+    assert ledger.claims.claim_change("x", "a", seconds=60, now=NOW)
+    assert not ledger.claims.claim_change("x", "a", seconds=60, now=NOW)
+    assert ledger.claims.claim_change("x", "a", seconds=60, now=later), "the run that claimed it died"
+    ledger.claims.record_change("x", "a", seconds=600, now=later)
+    assert not ledger.claims.claim_change("x", "a", seconds=60, now=later + timedelta(seconds=599))
+    assert ledger.claims.last_change("x", now=later) == "a"
+    assert ledger.claims.claim_change("x", "b", seconds=60, now=later)
+    assert (ledger.claims.last_change("x", now=later), ledger.claims.last_change("y", now=later)) == ("b", None)
+    ledger.claims.record_change("x", "b", seconds=0, now=later)
+    assert ledger.claims.last_change("x", now=later) is None

@@ -374,7 +374,7 @@ def test_a_member_has_every_member_that_it_needs() -> None:
 
 COUNTS: dict[str, tuple[str, str, Callable[[Ledger], object]]] = {
     "what-happened": ("ONCE#x", "ONCE", lambda it: it.claims.happened("x", now=NOW)),
-    "what-was-taken-up": ("CHANGE#x", "CHANGE", lambda it: it.claims.taken_up("x", now=NOW)),
+    "last-change": ("CHANGE#x", "CHANGE", lambda it: it.claims.last_change("x", now=NOW)),
     "how-often-it-was-written": ("WRITES#x", f"{NOW:%Y-%m-%dT%H}", lambda it: it.write_counts.in_hour("x", now=NOW)),
 }
 

@@ -65,10 +65,10 @@ class ClaimStore(Table):
         )
 
     @asks("dynamodb:PutItem")
-    def take_up(self, sequence: str, change: str, *, seconds: int, now: datetime) -> bool:
+    def claim_change(self, sequence: str, change: str, *, seconds: int, now: datetime) -> bool:
         """Claim a change for ``seconds``; False if it is already the last claimed change of its ``sequence``.
 
-        Claim it for at most the time that a run lasts; ``keep_taken_up`` extends the claim after the work is done.
+        Claim it for at most the time that a run lasts; ``record_change`` extends the claim after the work is done.
         """
         epoch_s = int(now.timestamp())
         return self._put(
@@ -82,13 +82,13 @@ class ClaimStore(Table):
         )
 
     @asks("dynamodb:PutItem")
-    def keep_taken_up(self, sequence: str, change: str, *, seconds: int, now: datetime) -> None:
+    def record_change(self, sequence: str, change: str, *, seconds: int, now: datetime) -> None:
         """Record for ``seconds`` that a claimed change is done; 0 ends the claim, so that any run may claim it."""
         expires = int(now.timestamp()) + seconds
         self._put(f"CHANGE#{sequence}", "CHANGE", None, extra={"change": {"S": change}}, expires=expires)
 
     @asks("dynamodb:GetItem")
-    def taken_up(self, sequence: str, *, now: datetime) -> str | None:
+    def last_change(self, sequence: str, *, now: datetime) -> str | None:
         """Return the last claimed change of a ``sequence``; None without a claim, or after it has expired."""
         item = self._item(f"CHANGE#{sequence}", "CHANGE")
         if item is None or reading(item, expiry_of) <= now.timestamp():

@@ -107,16 +107,16 @@ class ChangeResolver:
         # A validation requested after a change sees it, so copies of its event need no validation of their own. But a
         # later event may find more dependents, or report a label that moved back: then it is not a copy.
         change = (sequence(trigger), f"{deduplication_key(trigger)} {_digest(affected)}")
-        if not self.ledger.claims.take_up(*change, seconds=CLAIM_S, now=self.now()):
+        if not self.ledger.claims.claim_change(*change, seconds=CLAIM_S, now=self.now()):
             kind, event_id = trigger.provenance.kind, trigger.provenance.event_id
             return Resolved(kind=kind, event_id=event_id, affected=len(affected), copy=True)
         try:
             resolved = self._ask(trigger, affected)
         except BaseException:
-            self.ledger.claims.keep_taken_up(*change, seconds=0, now=self.now())
+            self.ledger.claims.record_change(*change, seconds=0, now=self.now())
             raise
         copies_s = STOPS_S if isinstance(trigger, TaskStopped) else COPIES_S
-        self.ledger.claims.keep_taken_up(*change, seconds=copies_s, now=self.now())
+        self.ledger.claims.record_change(*change, seconds=copies_s, now=self.now())
         return resolved
 
     def _ask(self, trigger: Trigger, affected: tuple[Arn, ...]) -> Resolved:
@@ -154,11 +154,11 @@ class ChangeResolver:
         secret, before = trigger.secret, self.ledger.rotations.end(trigger.secret)
         if before is not None and not (before.outcome == "succeeded" and before.at < trigger.provenance.at):
             return False
-        moved = self.ledger.claims.taken_up(current_value_of(secret), now=self.now())
+        moved = self.ledger.claims.last_change(current_value_of(secret), now=self.now())
         if moved is None or not (moved.startswith(f"label {secret} ") and moved.endswith(f" {_digest(affected)}")):
             return False
         end = f"end of a rotation of {secret}"
-        return self.ledger.claims.take_up(end, moved, seconds=COPIES_S, now=self.now())
+        return self.ledger.claims.claim_change(end, moved, seconds=COPIES_S, now=self.now())
 
     def _affected(self, trigger: Trigger) -> Iterable[Arn]:
         match trigger:

@@ -68,7 +68,7 @@ def test_a_change_that_a_dead_run_had_taken_up_is_taken_up_again(
     harness: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:  # nothing is said of a run that ends at its time limit
-        patched.setattr(ClaimStore, "keep_taken_up", lambda *_, **__: None)
+        patched.setattr(ClaimStore, "record_change", lambda *_, **__: None)
         harness.sent.failing.append("send_message_batch")
         with pytest.raises(Crash):
             resolver(harness).resolve(NATIVE)
