@@ -9,6 +9,7 @@ import pytest
 from pullguard.domain.arn import Arn
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.usage import Reason
+from pullguard.events.parser import BRANCHES
 from pullguard.events.triggers import (
     KeyChanged,
     RoleChanged,
@@ -23,6 +24,7 @@ from pullguard.events.triggers import (
     Trigger,
     begins_rotation,
     current_value_of,
+    debounced_resource,
     deduplication_key,
     is_of_service,
     is_rotation,
@@ -89,6 +91,72 @@ def test_all_events_of_a_rotation_before_its_value_is_current_are_one_change(nam
 def test_nothing_else_begins_a_rotation() -> None:
     begins = {path.stem for path in SAMPLES.glob("*.json") if begins_rotation(read(path.stem))}
     assert begins == set(BEGINS)
+
+
+ROLE, POLICY = "role 111122223333 web-execution", "policy arn:aws:iam::111122223333:policy/registry-secrets"
+# Every event name, with the resource whose later changes may share one validation; None: at once.
+DEBOUNCED: dict[str, str | None] = {
+    "RegisterTaskDefinition": None,
+    "CreateService": None,
+    "UpdateService": None,
+    "ECS Task State Change": None,
+    "Secret Label Updated": None,
+    "CreateSecret": None,
+    "PutSecretValue": None,
+    "UpdateSecret": None,
+    "UpdateSecretVersionStage": None,
+    "DeleteSecret": None,
+    "RestoreSecret": None,
+    "RotateSecret": None,
+    "CancelRotateSecret": None,
+    "RotationStarted": None,
+    "RotationSucceeded": None,
+    "RotationFailed": None,
+    "RotationAbandoned": None,
+    "TestRotationFailed": None,
+    "ReplicateSecretToRegions": None,
+    "RemoveRegionsFromReplication": None,
+    "StopReplicationToReplica": None,
+    "PutResourcePolicy": f"secret {SECRET}",
+    "DeleteResourcePolicy": f"secret {SECRET}",
+    "TagResource": f"secret {SECRET}",
+    "UntagResource": "secret registry/ghcr",  # the caller named it so
+    "DisableKey": None,
+    "EnableKey": None,
+    "ScheduleKeyDeletion": None,
+    "CancelKeyDeletion": None,
+    "DeleteImportedKeyMaterial": None,
+    "ImportKeyMaterial": None,
+    "KMS CMK Deletion": None,
+    "KMS Imported Key Material Expiration": None,
+    "PutKeyPolicy": f"key {KEY}",
+    "CreateGrant": f"key {KEY}",
+    "RevokeGrant": f"key {KEY}",
+    "RetireGrant": f"key {KEY}",
+    "CreateRole": None,
+    "DeleteRole": None,
+    "PutRolePolicy": ROLE,
+    "DeleteRolePolicy": ROLE,
+    "AttachRolePolicy": ROLE,
+    "DetachRolePolicy": ROLE,
+    "PutRolePermissionsBoundary": ROLE,
+    "DeleteRolePermissionsBoundary": ROLE,
+    "UpdateAssumeRolePolicy": ROLE,
+    "TagRole": ROLE,
+    "UntagRole": ROLE,
+    "CreatePolicyVersion": POLICY,
+    "SetDefaultPolicyVersion": POLICY,
+}
+
+
+def test_the_table_has_every_event_of_the_rules() -> None:
+    assert DEBOUNCED.keys() == {name for _, name in BRANCHES}
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in SAMPLES.glob("*.json")))
+def test_permission_and_tag_changes_of_one_resource_are_debounced_and_no_others(name: str) -> None:
+    trigger = read(name)
+    assert debounced_resource(trigger) == DEBOUNCED[trigger.provenance.kind]
 
 
 # --- Records --------------------------------------------------------------------------------------------------------

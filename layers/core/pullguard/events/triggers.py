@@ -229,6 +229,27 @@ def deduplication_key(trigger: Trigger) -> str:
     assert_never(trigger)
 
 
+def debounced_resource(trigger: Trigger) -> str | None:
+    """Return the resource that changed, if the next changes of it may share one later validation; else None.
+
+    Changes of permissions and tags may: tools make them in bursts (Terraform writes role policies one by one, Amazon
+    EBS creates a grant for each volume), and usually nothing breaks. All others are validated at once: they change
+    what the next task pulls (a revision, a value, a replica), whether a resource can be used at all (a key disabled, a
+    secret or role deleted), or report that a pull failed.
+    """
+    match trigger:
+        case KeyChanged(key=key, change="policy" | "grants"):
+            return f"key {key}"
+        case PolicyChanged(policy=policy):
+            return f"policy {policy}"
+        case RoleChanged(role_name=name, change="policy" | "boundary" | "trust" | "tags"):
+            return f"role {trigger.account} {name}"
+        case SecretChanged(secret=secret, name=name, change="policy" | "tags"):
+            return f"secret {secret or name}"
+        case _:
+            return None
+
+
 def is_rotation(provenance: Provenance) -> bool:
     """Whether the event reports a new current value of a secret, or may do so."""
     return provenance.kind in _NEW_VALUES
