@@ -109,7 +109,7 @@ def deploy(aws: Emulator, built: Path, parameters: Mapping[str, str], progress: 
     """Deploy the stack and subscribe to its topic."""
     progress.say("deploying it into the embedded AWS: sam deploy")
     operator = _operator(aws)
-    stack = stacks.deploy(aws, built, {"OperatorRoleArns": operator, **parameters})
+    stack = stacks.deploy(aws, built, {"OperatorRoleArns": operator, "DebounceSeconds": "1", **parameters})
     return Scene(
         aws=aws,
         stack=stack,

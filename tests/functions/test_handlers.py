@@ -124,6 +124,17 @@ def test_resolve_change_requests_a_validation(stack: Stack, start: Start) -> Non
     assert message["cause"]["kind"] == "RegisterTaskDefinition"
 
 
+@pytest.mark.parametrize(("parameters", "expected"), [({}, (1, 1)), ({"DebounceSeconds": "0"}, (3, 0))], ids=str)
+def test_resolve_change_lets_the_next_changes_of_a_role_wait(
+    stack: Stack, start: Start, broken: str, parameters: dict[str, str], expected: tuple[int, int]
+) -> None:
+    start("validate_task_definition")(sqs_event(request_body(broken)))
+    change = json.loads(sample("eventbridge/put-role-policy"))
+    texts = [json.dumps(change | {"id": f"change-{number}"}) for number in range(3)]
+    assert failed(start("resolve_change", **parameters)(sqs_event(*texts))) == []
+    assert (len(bodies(stack, "ValidationQueue")), stack.waiting("ValidationQueue")) == expected
+
+
 def test_validate_reports_and_records_and_changes_nothing_by_default(stack: Stack, start: Start, broken: str) -> None:
     start("validate_task_definition")(sqs_event(request_body(broken)))
     finding, planned = bodies(stack, "AlertQueue")

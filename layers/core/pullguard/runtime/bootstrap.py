@@ -44,7 +44,14 @@ CA_FILE = "/opt/pullguard/ca.pem"
 class Deployment:
     """The shared parts of the functions (AWS, ledger, queues, bus) under one function's settings."""
 
-    RESOLVER_NEEDS: ClassVar = ("account", "region", "ledger_table", "validation_queue_url", "sweep_queue_url")
+    RESOLVER_NEEDS: ClassVar = (
+        "account",
+        "region",
+        "ledger_table",
+        "validation_queue_url",
+        "sweep_queue_url",
+        "debounce_seconds",
+    )
     _PLANNER_NEEDS: ClassVar = (
         "account",
         "region",
@@ -220,6 +227,7 @@ class Deployment:
             validation_queue_url=self.settings.validation_queue_url,
             sweep_queue_url=self.settings.sweep_queue_url,
             home=self.home,
+            debounce_s=self.settings.debounce_seconds,
             now=self.now,
         )
 

@@ -36,7 +36,7 @@ class ClaimStore(Table):
 
     @asks("dynamodb:PutItem")
     def mark(self, what: str, *, now: datetime, seconds: int = QUEUED_MAX_S) -> None:
-        """Mark ``what`` as having happened, for ``seconds`` (default: two weeks)."""
+        """Mark ``what`` as having happened, for ``seconds`` (default: two weeks); 0 ends a claim without a mark."""
         self._put(f"ONCE#{what}", "ONCE", None, expires=now.timestamp() + seconds)
 
     @asks("dynamodb:GetItem")

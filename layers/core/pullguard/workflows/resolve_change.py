@@ -1,6 +1,7 @@
 """Turn an event into validation requests: one for each task definition that the change may affect."""
 
 import hashlib
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,6 +29,7 @@ from pullguard.events import (
     Trigger,
     begins_rotation,
     current_value_of,
+    debounced_resource,
     deduplication_key,
     parse_event_text,
     sequence,
@@ -46,6 +48,13 @@ CLAIM_S: Final = 60
 COPIES_S: Final = 600
 # A service whose tasks cannot start retries after seconds; its task definition is validated once in this time.
 STOPS_S: Final = 60
+# The functions' clocks differ by less than this.
+CLOCKS_S: Final = 1
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html
+_DELAY_MAX_S: Final = 900
+# A run that requests the later validations is nearly done. Other runs wait this often and long for it.
+_WAITS: Final = 10
+_WAIT_S: Final = 0.2
 
 
 class TaskDefinitions(Protocol):
@@ -61,7 +70,8 @@ class Resolved:
 
     ``asked`` is how many of the ``affected`` task definitions are to be validated. ``cold`` means that the ledger was
     still empty, so that a sweep was requested. ``copy`` means that another event reported the same change before, so
-    that no validation was requested again.
+    that no validation was requested again. ``delay_s`` is how long the validations wait for more changes.
+    ``debounced`` means that validations that are still waiting will see the change, so that none was requested.
     """
 
     kind: str
@@ -70,11 +80,17 @@ class Resolved:
     asked: int = 0
     cold: bool = False
     copy: bool = False
+    delay_s: int = 0
+    debounced: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeResolver:
-    """Turns events into validation messages."""
+    """Turns events into validation messages.
+
+    ``debounce_s`` is the time in which further permission and tag changes of one resource share one validation of each
+    dependent, made at its end; 0 validates each change at once.
+    """
 
     readers: TaskDefinitions
     ledger: Ledger
@@ -85,7 +101,9 @@ class ChangeResolver:
     validation_queue_url: str
     sweep_queue_url: str
     home: Home
+    debounce_s: int
     now: Callable[[], datetime]
+    pause: Callable[[float], None] = time.sleep
 
     def resolve(self, body: str) -> Resolved:
         """Request a validation of every task definition that the event in ``body`` may affect.
@@ -104,6 +122,12 @@ class ChangeResolver:
             self.services.keep(str(trigger.service), Kept(task_definition=str(affected[0])))
         if not affected:
             return self._ask(trigger, affected)
+        if (resource := debounced_resource(trigger)) is not None:
+            return self._debounce(trigger, resource, affected)
+        return self._ask_unless_copy(trigger, affected)
+
+    def _ask_unless_copy(self, trigger: Trigger, affected: tuple[Arn, ...]) -> Resolved:
+        """Request the validations, unless another event has reported the same change."""
         # A validation requested after a change sees it, so copies of its event need no validation of their own. But a
         # later event may find more dependents, or report a label that moved back: then it is not a copy.
         change = (sequence(trigger), f"{deduplication_key(trigger)} {_digest(affected)}")
@@ -119,18 +143,50 @@ class ChangeResolver:
         self.ledger.claims.record_change(*change, seconds=copies_s, now=self.now())
         return resolved
 
-    def _ask(self, trigger: Trigger, affected: tuple[Arn, ...]) -> Resolved:
+    def _debounce(self, trigger: Trigger, resource: str, affected: tuple[Arn, ...]) -> Resolved:
+        """Request the validations: at once for the first change, later and together for those that follow.
+
+        A change needs no request of its own only if validations of the same dependents have been requested, and are
+        not yet due (docs/adr/0029). Raises ``NotNow`` if another run is requesting them and does not finish.
+        """
+        claims, now, event_id = self.ledger.claims, self.now(), trigger.provenance.event_id
+        change = f"change of {resource} {_digest(affected)}"
+        later = f"later validations, {change}"
+        for _ in range(_WAITS):
+            if claims.happened(later, now=now):
+                kind = trigger.provenance.kind
+                return Resolved(kind=kind, event_id=event_id, affected=len(affected), debounced=True)
+            if claims.lock(change, self.debounce_s, now=now, by=event_id):
+                return self._ask(trigger, affected)
+            if claims.begin(later, CLAIM_S, now=now):
+                return self._ask_later(trigger, affected, later, now)
+            self.pause(_WAIT_S)
+        raise NotNow(f"another run is requesting validations after changes of {resource}, and has not finished")
+
+    def _ask_later(self, trigger: Trigger, affected: tuple[Arn, ...], later: str, now: datetime) -> Resolved:
+        """Request the validations with a delay, and mark them as requested until shortly before they are due."""
+        delay_s, covered_s = min(self.debounce_s + CLOCKS_S, _DELAY_MAX_S), 0
+        try:
+            resolved = self._ask(trigger, affected, delay_s=delay_s)
+            covered_s = delay_s - CLOCKS_S
+        finally:
+            self.ledger.claims.mark(later, now=now, seconds=covered_s)
+        return resolved
+
+    def _ask(self, trigger: Trigger, affected: tuple[Arn, ...], *, delay_s: int = 0) -> Resolved:
         """Record how a rotation ended and request the validations, or a sweep while no dependents are known."""
         asked = self._to_ask(trigger, affected)
         if affected and isinstance(trigger, RotationChanged) and trigger.outcome != "started":
             end = RotationEnd(outcome=trigger.outcome, at=trigger.provenance.at, step=trigger.step)
             self.ledger.rotations.keep(trigger.secret, end)
-        self.queues.request(self.validation_queue_url, _requests(trigger, asked))
+        self.queues.request(self.validation_queue_url, _requests(trigger, asked), delay_s=delay_s)
         kind, event_id = trigger.provenance.kind, trigger.provenance.event_id
         cold = not affected and self.definition_store.sweep_state() is None
         if cold and self.ledger.claims.lock("first sweep", _FIRST_SWEEP_S, now=self.now(), by=event_id):
             self.queues.send(self.sweep_queue_url, {"sweep": _sweep_id(trigger), "token": None})
-        return Resolved(kind=kind, event_id=event_id, affected=len(affected), asked=len(asked), cold=cold)
+        return Resolved(
+            kind=kind, event_id=event_id, affected=len(affected), asked=len(asked), cold=cold, delay_s=delay_s
+        )
 
     def _to_ask(self, trigger: Trigger, affected: tuple[Arn, ...]) -> tuple[Arn, ...]:
         """Return the task definitions to validate: a single one if the credentials of all are unchanged.

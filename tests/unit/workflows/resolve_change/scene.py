@@ -23,7 +23,7 @@ def sample(name: str, folder: str = "eventbridge", **changes: Any) -> str:
     return json.dumps(event)
 
 
-def resolver(here: Harness) -> ChangeResolver:
+def resolver(here: Harness, *, debounce_s: int = 60) -> ChangeResolver:
     return ChangeResolver(
         readers=here.world,
         definition_store=here.definition_store,
@@ -34,7 +34,9 @@ def resolver(here: Harness) -> ChangeResolver:
         validation_queue_url="validations",
         sweep_queue_url="sweeps",
         home=HOME,
+        debounce_s=debounce_s,
         now=here.now,
+        pause=lambda seconds: here.later(seconds=seconds),
     )
 
 
