@@ -6,9 +6,11 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
+from pullguard.aws import deadline
+
 
 class Clients:
-    """boto3 clients by service and Region, with retries and timeouts for a Lambda function."""
+    """boto3 clients by service and Region, with retries and timeouts for a Lambda function; they keep the deadline."""
 
     def __init__(self, session: boto3.Session | None = None, *, region: str | None = None, attempts: int = 5) -> None:
         self._session = session or boto3.Session(region_name=region)
@@ -32,5 +34,7 @@ class Clients:
         key = (service, region or self.region)
         with self._making:
             if key not in self._made:
-                self._made[key] = self._session.client(service, region_name=key[1], config=self._config)  # type: ignore[call-overload]
+                client = self._session.client(service, region_name=key[1], config=self._config)  # type: ignore[call-overload]
+                deadline.keep(client)
+                self._made[key] = client
             return self._made[key]
