@@ -1,8 +1,10 @@
 """A wrong password is tried once for all callers, then at growing intervals; without a request there is no answer."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from time import sleep
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,9 +43,11 @@ class Registry:
 
     says: Verification
     asked: list[str] = field(default_factory=list)
+    takes_s: float = 0.0
 
     def __call__(self, image: ImageReference, *_: Any, **__: Any) -> Verification:
         self.asked.append(image.text)
+        sleep(self.takes_s)
         return self.says
 
 
@@ -251,6 +255,21 @@ def test_a_host_is_given_up_for_a_batch_unless_its_firewall_answers(
     readers = AwsReaders(clients, account=ACCOUNT, values="never", verify=True)
     assert {readers.verification(GHCR, image) for image in IMAGES} == {ghcr.says}
     assert len(ghcr.asked) == times
+
+
+def test_threads_try_wrong_credentials_once_and_all_get_the_answer(dynamodb: "DynamoDBClient", ghcr: Registry) -> None:
+    """The first question to a host is asked alone; another login there is claimed in the ledger."""
+    logins = LoginStore(dynamodb, "ledger", now=lambda: NOW, pause=lambda _: sleep(0.01))
+    clients: Any = None
+    readers = AwsReaders(clients, account=ACCOUNT, values="never", verify=True, logins=logins)
+    other = replace(GHCR, arn=replace(GHCR.arn, resource=f"{GHCR.arn.resource}x"))
+    ghcr.says = OK
+    readers.verification(other, IMAGES[0])
+    ghcr.says, ghcr.takes_s = REFUSED, 0.05
+    with ThreadPoolExecutor(10) as threads:
+        answers = list(threads.map(lambda image: readers.verification(GHCR, image), IMAGES))
+    assert [each.answer for each in answers if isinstance(each, Verification)] == ["rejected"] * 10
+    assert len(ghcr.asked) == 2
 
 
 # --- An unreadable item -------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from pullguard.access.contexts import Circumstances
 from pullguard.access.cross_check import questions
 from pullguard.access.patterns import glob, glob_matches
 from pullguard.aws.clients import Clients
+from pullguard.aws.deadline import left_s
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
 from pullguard.aws.kms import Kms
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 # https://docs.aws.amazon.com/cli/latest/reference/secretsmanager/list-secret-version-ids.html
 _DEFAULT_KEY: Final = "DefaultEncryptionKey"
 _DEFAULT_ALIAS: Final = "alias/aws/secretsmanager"
+# A question to a registry takes up to 25 s: the wait for another run's answer, then the registry's. As much is left for
+# what follows from the answer.
+_ASKING_NEEDS_S: Final = 50
 ReadValues: TypeAlias = Literal["never", "opted-in", "all"]
 
 
@@ -300,13 +304,24 @@ class AwsReaders:
     def _answered(self, host: str, ask: Callable[[], Lookup[Verification]]) -> Lookup[Verification]:
         """Ask a registry; one that does not answer is asked once per batch, not once per image.
 
-        A registry whose firewall refuses our address is asked for each image: it may refuse only some of them. If the
-        cached answer to a login cannot be read, the registry is not asked with that login.
+        The first question to a host is therefore asked alone. A registry whose firewall refuses our address is asked
+        for each image: it may refuse only some of them. If the cached answer to a login cannot be read, the registry is
+        not asked with that login.
         """
+        own: list[Lookup[Verification]] = []
+        self._once(("first question", host), lambda: own.append(self._asked(host, ask)))
+        return own[0] if own else self._asked(host, ask)
+
+    def _asked(self, host: str, ask: Callable[[], Lookup[Verification]]) -> Lookup[Verification]:
         from pullguard.registry import VerificationBroke  # noqa: PLC0415 (as above)
 
         if host in self._silent:
             return self._silent[host]
+        if left_s() < _ASKING_NEEDS_S:
+            return Verification(
+                answer="unreachable",
+                detail=f"{host} was not asked about this image: the time that a run has for registries was over.",
+            )
         try:
             answer = ask()
         except (VerificationBroke, MalformedItem) as error:
