@@ -1,9 +1,11 @@
 """Patches of moto where it is laxer than AWS and a test would prove nothing."""
 
+from threading import RLock
 from typing import Any
 
 import moto.secretsmanager.models
 import moto.secretsmanager.utils
+from moto.core.botocore_stubber import BotocoreStubber
 
 from sandbox.secret_ids import ends_as_a_complete_arn
 
@@ -19,6 +21,7 @@ def answer_as_aws() -> None:
 
     models.get_secret_name_from_partial_arn = get_secret_name_from_partial_arn
     _end_arns_as_aws()
+    _answer_one_call_at_a_time()
 
 
 def _end_arns_as_aws() -> None:
@@ -30,3 +33,15 @@ def _end_arns_as_aws() -> None:
         return f"{drawn(length=length - 1, **options)}7"
 
     utils.generate_str_id = generate_str_id
+
+
+def _answer_one_call_at_a_time() -> None:
+    """Make each call atomic, as it is at AWS: moto checks a condition and writes without a lock."""
+    stubber: Any = BotocoreStubber
+    answer, lock = stubber.__call__, RLock()
+
+    def answer_alone(self: BotocoreStubber, *args: Any, **options: Any) -> Any:
+        with lock:
+            return answer(self, *args, **options)
+
+    stubber.__call__ = answer_alone

@@ -21,7 +21,7 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
     metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
-    resolver, receiver = deployment.resolver(), deployment.receiver("resolve_change")
+    resolver, receiver = deployment.resolver(), deployment.receiver("resolve_change", context)
 
     def handle(record: SQSRecord) -> None:
         result = receiver.receive(record, lambda: resolver.resolve(record.body))

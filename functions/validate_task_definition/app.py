@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
-from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSEvent, SQSRecord
 
 from pullguard.runtime.bootstrap import Deployment
 from pullguard.runtime.receiver import outcome
@@ -21,11 +21,16 @@ processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failu
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
     metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
-    validator, receiver = deployment.validator(), deployment.receiver("validate_task_definition")
+    validator, receiver = deployment.validator(), deployment.receiver("validate_task_definition", context)
 
-    def handle(record: SQSRecord) -> None:
-        result = receiver.receive(record, lambda: validator.run(record.body, message_id=record.message_id))
-        logger.info(outcome(result), extra=asdict(result))
-        metrics.add_metric(outcome(result), MetricUnit.Count, 1)
+    def run(record: SQSRecord) -> Any:
+        return validator.run(record.body, message_id=record.message_id)
 
-    return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)
+    with receiver.at_once(SQSEvent(event).records, run) as result_of:
+
+        def handle(record: SQSRecord) -> None:
+            result = receiver.receive(record, lambda: result_of(record))
+            logger.info(outcome(result), extra=asdict(result))
+            metrics.add_metric(outcome(result), MetricUnit.Count, 1)
+
+        return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)

@@ -37,12 +37,17 @@ def _client(service: str) -> Any:
 
 @dataclass
 class Context:
-    """The context that Lambda passes to a handler."""
+    """The context that Lambda passes to a handler; ``remaining_ms`` defaults to the time limit in the template."""
 
     function_name: str
+    remaining_ms: int | None = None
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:us-east-1:123456789012:function:f"
     aws_request_id: str = "request"
+
+    def get_remaining_time_in_millis(self) -> int:
+        limit_s = int(TEMPLATE.functions()[self.function_name]["Timeout"])
+        return limit_s * 1000 if self.remaining_ms is None else self.remaining_ms
 
 
 @dataclass
@@ -169,8 +174,8 @@ class Stack:
         return sum(int(answer["Attributes"][name]) for name in names)
 
     def items(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.client("dynamodb").scan(TableName="ledger")["Items"]
-        return found
+        pages = self.client("dynamodb").get_paginator("scan").paginate(TableName="ledger")
+        return [item for page in pages for item in page["Items"]]
 
 
 def sqs_event(*bodies: str, groups: tuple[str, ...] = ()) -> dict[str, Any]:

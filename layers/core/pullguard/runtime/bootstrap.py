@@ -10,13 +10,14 @@ what they read.
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pullguard.aws.clients import Clients
+from pullguard.aws.deadline import Deadline
 from pullguard.aws.messaging import Queues
 from pullguard.domain.errors import Misconfigured
 from pullguard.domain.messages import Home
-from pullguard.runtime.receiver import Receiver
+from pullguard.runtime.receiver import RESERVE_S, Receiver
 from pullguard.runtime.settings import Settings
 from pullguard.store.ledger import Ledger
 
@@ -175,9 +176,15 @@ class Deployment:
         """Return the time, UTC."""
         return datetime.now(UTC)
 
-    def receiver(self, function: str) -> Receiver:
-        """Return the message receiver of a function; ``function`` is named in each rejected message."""
-        return Receiver(function, queues=self.queues, rejects_queue_url=self.settings.rejects_queue_url)
+    def receiver(self, function: str, context: Any = None) -> Receiver:
+        """Return the message receiver of one batch; ``function`` is named in each rejected message.
+
+        ``context`` is Lambda's, for functions that receive several messages at once: it knows the remaining time.
+        """
+        deadline = Deadline(context.get_remaining_time_in_millis() / 1000 - RESERVE_S) if context else None
+        return Receiver(
+            function, queues=self.queues, rejects_queue_url=self.settings.rejects_queue_url, deadline=deadline
+        )
 
     def validator(self) -> "Validator":
         """Return the validator of one batch: its readers cache, and read the values of opted-in secrets."""

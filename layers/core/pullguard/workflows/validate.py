@@ -3,10 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
+from threading import Lock
 from typing import Final, assert_never
 
 from pullguard.alerts import describe
 from pullguard.aws.messaging import Queues
+from pullguard.aws.once import Once
 from pullguard.checks.catalogue import broken_by
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.checks.gather import Readers, gather_about
@@ -66,7 +69,7 @@ class Forwarded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validator:
-    """Validates task definitions. Create one per batch, since ``readers`` cache their answers."""
+    """Validates task definitions. Create one per batch, since ``readers`` cache their answers. Thread-safe."""
 
     readers: Readers
     ledger: Ledger
@@ -81,7 +84,8 @@ class Validator:
     home: Home
     now: Callable[[], datetime]
     done: dict[tuple[Arn, bool, bool], Validated] = field(default_factory=dict)
-    rotation_ends: dict[Arn, RotationEnd | None] = field(default_factory=dict)
+    turns: dict[str, Lock] = field(default_factory=dict)
+    once: Once = field(default_factory=Once)
 
     def run(self, body: str, *, message_id: str) -> Validated | Forwarded:
         """Process the message ``body``; raises ``Rejected`` if it is neither a validation request nor a review."""
@@ -103,14 +107,15 @@ class Validator:
     def validate(self, request: ValidationRequest, *, message_id: str) -> Validated:
         """Validate the task definition of ``request``; ``message_id`` is the id of its message.
 
-        Messages of one batch about the same task definition share one answer. Raises ``Rejected`` for a task definition
-        of another account or Region.
+        Messages of one batch about the same task definition share one answer, and are handled one after another. Raises
+        ``Rejected`` for a task definition of another account or Region.
         """
         self.home.admit(request.task_definition)
         question = (request.task_definition, request.provenance.kind == FAILED_START, self._may_redeploy(request))
-        if question not in self.done or request.provenance.kind in MAYBE_UNUSED:
-            self.done[question] = self._validate(request, message_id)
-        validated = self.done[question]
+        with self.turns.setdefault(str(request.task_definition), Lock()):
+            if question not in self.done or request.provenance.kind in MAYBE_UNUSED:
+                self.done[question] = self._validate(request, message_id)
+            validated = self.done[question]
         if request.provenance.kind in (LISTED, UNLISTED):
             self.definition_store.answer(
                 request.task_definition, request.provenance.event_id, certain=validated.certain
@@ -192,10 +197,8 @@ class Validator:
     def _rotation_ends(self, facts: Facts) -> dict[Arn, RotationEnd]:
         """Read how the last rotations of the secrets ended; AWS does not report failed rotations later."""
         rotated = [each.arn for each in facts.secrets.values() if isinstance(each, Secret) and each.rotation.enabled]
-        for arn in rotated:
-            if arn not in self.rotation_ends:
-                self.rotation_ends[arn] = self.ledger.rotations.end(arn)
-        return {arn: end for arn in rotated if (end := self.rotation_ends[arn]) is not None}
+        ends = {arn: self.once(("rotation-end", arn), partial(self.ledger.rotations.end, arn)) for arn in rotated}
+        return {arn: end for arn, end in ends.items() if end is not None}
 
     def _examine(
         self, request: ValidationRequest, facts: Facts | Missing | Unreadable, entry: Entry

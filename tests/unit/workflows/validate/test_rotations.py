@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from pullguard.domain.arn import Arn
 from pullguard.domain.secret import Rotation, RotationEnd
 from pullguard.domain.usage import Usage
+from pullguard.store.rotations import RotationStore
 from tests.fakes import NOW, World, container, revision_arn, role, secret, service, task_definition
 from tests.flows import Harness, request
 from tests.unit.workflows.validate.scene import KEYED, SetUp
@@ -59,12 +61,15 @@ def test_a_rotation_that_failed_is_resolved_by_the_next_one_and_by_nothing_befor
     assert here.sent.reported() == ["Finding Opened", "Finding Resolved"]
 
 
-def test_how_a_rotation_ended_is_asked_once_in_a_batch_and_only_of_secrets_that_rotate(harness: SetUp) -> None:
-    here = harness(ROTATING)
+def test_how_a_rotation_ended_is_asked_once_in_a_batch_and_only_of_secrets_that_rotate(
+    harness: SetUp, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, asked = harness(ROTATING), list[Arn]()
+    monkeypatch.setattr(RotationStore, "end", lambda _, secret: asked.append(secret))
     twin = task_definition(container(ROTATED), family="twin")
     still = task_definition(container(KEYED), family="still")
     here.world = replace(ROTATING, task_definitions=(*ROTATING.task_definitions, twin, still), secrets=(ROTATED, KEYED))
     validator = here.validator()
     for arn in (revision_arn(), twin.arn, still.arn):
         validator.validate(request(arn), message_id=str(arn))
-    assert set(validator.rotation_ends) == {ROTATED.arn}
+    assert asked == [ROTATED.arn]
