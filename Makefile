@@ -121,10 +121,11 @@ format: .venv/.ready ## Format the code and apply the linter's automatic fixes
 	.venv/bin/ruff format .
 
 .PHONY: bench
-bench: .venv/.ready .tools/custodian/.ready ## Measure structure and language (docs/house.md), access decisions, the way of a grant and the audit (docs/benchmarks.md)
+bench: .venv/.ready .tools/custodian/.ready ## Measure structure and language (docs/house.md), access decisions, the way of a grant, a batch and the audit (docs/benchmarks.md)
 	.venv/bin/python -m benchmarks.house > docs/house.md
 	.venv/bin/python -m benchmarks.access --rounds 20
 	.venv/bin/python -m benchmarks.grant_path
+	.venv/bin/python -m benchmarks.batch
 	.venv/bin/python -m benchmarks.audit
 
 .PHONY: mutants

@@ -10,6 +10,7 @@ import io
 import json
 import os
 import sys
+import threading
 import tokenize
 from collections import Counter
 from collections.abc import Callable
@@ -86,11 +87,13 @@ def walk() -> dict[str, Tally]:
             events = inputs[function]()
             tally.calls.clear()
             sys.setprofile(tally.profile)
+            threading.setprofile(tally.profile)  # a batch has threads
             try:
                 for each in events:
                     assert handle(each) in (None, {"batchItemFailures": []}), step
             finally:
                 sys.setprofile(None)
+                threading.setprofile(None)
         alerts = [step for step, function in STEPS if function == ALERT]
         assert len(stack.messages("Inbox")) == len(alerts), "each fact is an alert"
     return tallies
