@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import partial
 from threading import Lock
 from typing import Final, assert_never
 
@@ -197,8 +196,10 @@ class Validator:
     def _rotation_ends(self, facts: Facts) -> dict[Arn, RotationEnd]:
         """Read how the last rotations of the secrets ended; AWS does not report failed rotations later."""
         rotated = [each.arn for each in facts.secrets.values() if isinstance(each, Secret) and each.rotation.enabled]
-        ends = {arn: self.once(("rotation-end", arn), partial(self.ledger.rotations.end, arn)) for arn in rotated}
-        return {arn: end for arn, end in ends.items() if end is not None}
+        return {arn: end for arn in rotated if (end := self._rotation_end(arn)) is not None}
+
+    def _rotation_end(self, secret: Arn) -> RotationEnd | None:
+        return self.once(("rotation-end", secret), lambda: self.ledger.rotations.end(secret))
 
     def _examine(
         self, request: ValidationRequest, facts: Facts | Missing | Unreadable, entry: Entry
