@@ -65,7 +65,8 @@ class Incident:
     ``lead`` is the finding that represents all. ``sequence`` counts the changes, ``reported`` the alerts sent for them.
     ``affected`` are the dependents that were reported since it opened. ``reminded_at`` is the time of the last
     reminder, ``reported_at`` the time at which its last change was reported. ``is_full``: more dependents were reported
-    than ``affected`` has room for.
+    than ``affected`` has room for. ``held`` is the limit on alerts for which its last changes wait for the summary
+    (alert_limits.py), empty if they do not; ``affected`` then includes the dependents that the summary will report.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Incident:
     is_full: bool = False
     reported_at: datetime | None = field(default=None, metadata=stored_as("told_at"))
     reminded_at: datetime | None = None
+    held: str = ""
 
     @property
     def is_open(self) -> bool:
@@ -124,6 +126,7 @@ def advance_incident(
             opened_at=now,
             changed_at=now,
             lead=lead,
+            held=known.held if known else "",
         )
     if lead is None:
         return replace(known, event="Finding Resolved", sequence=known.sequence + 1, changed_at=now)
