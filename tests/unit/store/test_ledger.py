@@ -24,7 +24,7 @@ def stores() -> Iterator[type[Table]]:
 
 def test_every_partition_has_one_owner() -> None:
     owners = {each: each.PARTITIONS for each in stores() if each.__name__.endswith("Store")}
-    assert len(owners) == 13
+    assert len(owners) == 14
     assert all(owners.values())
     assert [
         name for name, times in Counter(name for each in owners.values() for name in each).items() if times > 1

@@ -20,6 +20,7 @@ from pullguard.domain.usage import ScheduleUse
 from pullguard.incidents import Incident, Member
 from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
+from pullguard.store.sent_alerts import HeldRemediation, SentAlertStore
 from pullguard.store.services import Kept, ServiceStore
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import Sweep, TaskDefinitionStore
@@ -36,6 +37,7 @@ FINDING = record().finding
 CAUSE = Incident(
     id="c" * 16, event="Finding Opened", sequence=1, reported=0, opened_at=NOW, changed_at=NOW, lead=FINDING
 )
+HELD_ALERT = HeldRemediation(what="alert d", task_definition=WEB, remediation_id="0" * 16)
 NIGHTLY = ScheduleUse(kind="schedule", name="nightly", within="default", in_input=True, task_definition=WEB)
 GHCR = Granted(secret=SECRET, key=None)
 GRANT = GrantRecord(granted=GHCR, task_definition=str(WEB), granted_at=NOW, is_confirmed=True)
@@ -57,6 +59,10 @@ def definition_store(client: "DynamoDBClient") -> TaskDefinitionStore:
 
 def services(client: "DynamoDBClient") -> ServiceStore:
     return ServiceStore(client, "ledger")
+
+
+def sent_alerts(client: "DynamoDBClient") -> SentAlertStore:
+    return SentAlertStore(client, "ledger")
 
 
 def starts(client: "DynamoDBClient") -> StartStore:
@@ -141,6 +147,12 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
         "",
         lambda it: incidents(it).save(CAUSE, over=None, now=NOW),
         lambda it: tuple(incidents(it).records()),
+    ),
+    "held-alerts": (
+        "ALERTS",
+        "HELD#",
+        lambda it: sent_alerts(it).hold(HELD_ALERT, now=NOW),
+        lambda it: sent_alerts(it).held(now=NOW),
     ),
     "members": (
         f"CAUSE#{incident_of(record().finding)}",

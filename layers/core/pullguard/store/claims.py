@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import ClassVar, Final
 
 from pullguard.aws.answers import asks
-from pullguard.store.table import QUEUED_MAX_S, Table, data_of, expiry_of, reading
+from pullguard.store.table import QUEUED_MAX_S, Puts, Table, data_of, expiry_of, reading
 
 _BEGUN: Final = "begun"
 
@@ -23,8 +23,11 @@ class ClaimStore(Table):
     PARTITIONS: ClassVar = ("ONCE#", "LEASE#", "CHANGE#")
 
     @asks("dynamodb:PutItem")
-    def begin(self, what: str, seconds: int, *, now: datetime) -> bool:
-        """Claim ``what`` for ``seconds``, until it is marked; False if another run has claimed it, or it is marked."""
+    def begin(self, what: str, seconds: int, *, now: datetime, also: Puts = ()) -> bool:
+        """Claim ``what`` for ``seconds``, until it is marked; False if another run has claimed it, or it is marked.
+
+        The same transaction writes ``also``; False if that fails, too.
+        """
         return self._put(
             f"ONCE#{what}",
             "ONCE",
@@ -32,6 +35,7 @@ class ClaimStore(Table):
             expires=now.timestamp() + seconds,
             condition="attribute_not_exists(pk) OR expires_at_epoch_s <= :now",
             values={":now": {"N": str(int(now.timestamp()))}},
+            also=also,
         )
 
     @asks("dynamodb:PutItem")

@@ -15,7 +15,7 @@ from pullguard.aws.answers import asks
 from pullguard.domain.findings import Finding
 from pullguard.domain.records import from_record, to_record
 from pullguard.incidents import Dependent, Incident, Member
-from pullguard.store.table import RESOLVED_KEPT_S, Item, Table, data_of
+from pullguard.store.table import RESOLVED_KEPT_S, Item, Puts, Table, data_of
 
 _ALL = "CAUSES"
 _SAME: Final = "#sequence = :sequence AND told = :told"
@@ -41,26 +41,30 @@ class IncidentStore(Table):
         return self._each(_ALL, lambda _, item: _incident(data_of(item)))
 
     @asks("dynamodb:PutItem")
-    def save(self, record: Incident, *, over: Incident | None, now: datetime, claim_s: int = 0) -> bool:
+    def save(
+        self, record: Incident, *, over: Incident | None, now: datetime, claim_s: int = 0, also: Puts = ()
+    ) -> bool:
         """Store an incident's new state in place of ``over``; False if ``over`` is no longer the stored state.
 
-        ``claim_s`` claims the alert about it for that many seconds, as ``claim`` does.
+        ``claim_s`` claims the alert about it for that many seconds, as ``claim`` does. The same transaction writes
+        ``also``; False if that fails, too.
         """
         condition = _SAME if over else "attribute_not_exists(pk)"
-        return self._store(record, condition, _version(over) if over else {}, now=now, claim_s=claim_s)
+        return self._store(record, condition, _version(over) if over else {}, now=now, claim_s=claim_s, also=also)
 
     @asks("dynamodb:PutItem")
-    def claim(self, record: Incident, seconds: int, *, now: datetime) -> bool:
+    def claim(self, record: Incident, seconds: int, *, now: datetime, also: Puts = ()) -> bool:
         """Claim the alert about a stored state; False if another run has claimed it, or the state has changed.
 
-        The claim ends after ``seconds``, or when the incident is saved.
+        The claim ends after ``seconds``, or when the incident is saved. The same transaction writes ``also``; False if
+        that fails, too.
         """
         reminded = record.reminded_at.isoformat() if record.reminded_at else ""
         values = {**_version(record), ":reminded": {"S": reminded}, ":now": {"N": str(int(now.timestamp()))}}
-        return self._store(record, f"{_SAME} AND {_UNCLAIMED}", values, now=now, claim_s=seconds)
+        return self._store(record, f"{_SAME} AND {_UNCLAIMED}", values, now=now, claim_s=seconds, also=also)
 
     def _store(
-        self, record: Incident, condition: str, values: Mapping[str, Any], *, now: datetime, claim_s: int
+        self, record: Incident, condition: str, values: Mapping[str, Any], *, now: datetime, claim_s: int, also: Puts
     ) -> bool:
         return self._put(
             _ALL,
@@ -76,6 +80,7 @@ class IncidentStore(Table):
             condition=condition,
             values=values,
             names={"#sequence": "sequence"} if values else None,
+            also=also,
         )
 
     @asks("dynamodb:Query")

@@ -7,7 +7,7 @@ safe answer for a malformed item handles the exception itself.
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias, TypeVar
 
 from pullguard.domain.errors import MalformedItem, PullguardError
@@ -25,6 +25,7 @@ _CONFLICTS_MAX: Final = 5
 T = TypeVar("T")
 Client: TypeAlias = "DynamoDBClient"
 Item: TypeAlias = Mapping[str, Any]
+Puts: TypeAlias = Sequence[Mapping[str, Any]]  # requests that write items, of any store
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -101,12 +102,13 @@ class Table:
         condition: str | None = None,
         values: Mapping[str, Any] | None = None,
         names: Mapping[str, str] | None = None,
+        also: Puts = (),
     ) -> bool:
-        """Write an item; False if ``condition`` does not hold."""
+        """Write an item, in one transaction with ``also`` if given; False if a condition does not hold."""
         request = self._writing(
             partition, sort, data, extra=extra, expires=expires, condition=condition, values=values, names=names
         )
-        return self._write(request)
+        return self._together(put=(request, *also)) if also else self._write(request)
 
     def _write(self, request: Mapping[str, Any]) -> bool:
         """Send a request built by ``_writing``; False if its condition does not hold."""
