@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pullguard.alerts import Notice, compose
 from sandbox.showcase.rotations import FAILED, REJECTED
-from sandbox.showcase.samples import DONE, ONE_SERVICE, OPENED, REFUSED, REMINDER, RESOLVED, UNKNOWN
+from sandbox.showcase.samples import DONE, HELD_BACK, ONE_SERVICE, OPENED, REFUSED, REMINDER, RESOLVED, SUMMARY, UNKNOWN
 
 _DOCS: Final = Path(__file__).parents[2] / "docs"
 PAGE: Final = _DOCS / "alerts.md"
@@ -62,6 +62,8 @@ PARTS: Final[Mapping[str, Callable[[], str]]] = {
     "text-unknown": _text(UNKNOWN),
     "text-refused": _text(REFUSED),
     "text-done": _text(DONE),
+    "text-held-back": _text(HELD_BACK),
+    "text-summary": _text(SUMMARY),
     "text-rotation-failed": _text(FAILED),
     "text-rotation-rejected": _text(REJECTED),
     "json-opened": _json(OPENED, "json"),

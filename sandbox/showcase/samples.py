@@ -105,6 +105,23 @@ REFUSED = notice(
         findings=("8eca2fdc2eddb3cb",),
     ),
 )
+_WRONG = tuple(
+    replace(
+        FINDING,
+        id=f"{number:016x}",
+        check="secret-not-found",
+        task_definition=task_definition("checkout", number),
+        secret=f"registry/ghrc-{number}",
+        cause=f'The secret "registry/ghrc-{number}" that container app names does not exist.',
+    )
+    for number in range(42, 46)
+)
+_HELD = tuple(notice("Finding Opened", findings=(each,), opened_at=AT) for each in _WRONG)
+HELD_BACK = notice("Alerts Held Back", held_back=_HELD[:1], limit="checkout", limit_count=4)
+SUMMARY = notice(
+    "Alerts Summary",
+    held_back=(*_HELD[:2], replace(_HELD[2], kind="Finding Resolved", resolved_at=AT + timedelta(minutes=9)), REFUSED),
+)
 DONE = notice(
     "Remediation Completed",
     deed=Deed(

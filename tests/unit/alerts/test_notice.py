@@ -10,7 +10,7 @@ from tests.unit.alerts.notices import OPENED, REFUSAL, about_a_deed, notice
 
 
 def test_a_notice_about_nothing_is_no_notice() -> None:
-    with pytest.raises(ValueError, match="neither"):
+    with pytest.raises(ValueError, match="about none of them"):
         notice(findings=())
 
 

@@ -9,8 +9,8 @@ The rules of this package:
 - A snippet is shown whole or not at all, since half a command is worse than no command.
 
 ``deed`` and ``notice`` are the content, ``alert`` composes the message about it: ``text``, ``structured`` and ``chat``
-are its three forms, made of ``headline``, ``paragraphs`` and ``links``. ``affected`` finds the names in a notice and
-its dependents; all external text goes through ``foreign``.
+are its three forms, made of ``headline``, ``paragraphs``, ``summary`` and ``links``. ``affected`` finds the names in a
+notice and its dependents; all external text goes through ``foreign``.
 """
 
 from pullguard.alerts.alert import Alert, compose

@@ -14,6 +14,8 @@ DEPENDENTS_SHOWN: Final = 20
 
 def family_of(notice: Notice) -> str:
     """Return the family of the task definition that the notice names, from its ARN or else as a plain name."""
+    if notice.held_back:
+        return families_of(notice)[0]
     return _family(named(notice, "task_definition"))
 
 
@@ -23,7 +25,9 @@ def concerns_several(notice: Notice) -> bool:
 
 
 def families_of(notice: Notice) -> tuple[str, ...]:
-    """Return the distinct families that the notice is about, in the order of its dependents."""
+    """Return the distinct families that the notice is about, in the order of its dependents or alerts."""
+    if notice.held_back:
+        return tuple(dict.fromkeys(family for each in notice.held_back for family in families_of(each)))
     leading = family_of(notice)
     hit = dict.fromkeys(_family(each.task_definition) for each in notice.dependents)
     return tuple(hit) if leading in hit else (leading, *hit)

@@ -10,6 +10,7 @@ from pullguard.alerts.headline import headline, words_of
 from pullguard.alerts.links import links_of
 from pullguard.alerts.notice import Notice
 from pullguard.alerts.paragraphs import dependent_lines, paragraphs, snippet_of, time_lines
+from pullguard.alerts.summary import summary_lines
 from pullguard.domain.findings import Finding
 
 # The page's schema has no limits. These are the lengths of a line, a step and a message that chat programs show uncut.
@@ -17,6 +18,7 @@ _CHAT_TITLE_MAX_CHARS: Final = 250
 _CHAT_STEP_MAX_CHARS: Final = 350
 _CHAT_KEYWORD_MAX_CHARS: Final = 75
 _CHAT_DESCRIPTION_MAX_CHARS: Final = 8_000
+_CHAT_SUMMARY_MAX_BYTES: Final = 5_000
 
 
 def as_chat(notice: Notice) -> dict[str, Any]:
@@ -72,6 +74,9 @@ def _chat_lines(notice: Notice) -> Iterator[str]:
     yield from (f"*{title}*: {_markdown(text)}" for title, text in paragraphs(notice) if title != "To do")
     dependents = tuple(dependent_lines(notice))
     yield from (_markdown(line) for line in dependents if line)
+    if notice.held_back:
+        yield from (_markdown(line) for line in summary_lines(notice, _CHAT_SUMMARY_MAX_BYTES) if line)
+        return
     yield from time_lines(notice)
     yield f"Finding `{', '.join(finding_ids(notice)) or 'none'}`"
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections import Counter
 from itertools import accumulate
 from typing import Final
 
@@ -12,6 +13,7 @@ from pullguard.alerts.notice import Notice
 from pullguard.checks.catalogue import broken_by, check_of
 from pullguard.domain.findings import Finding
 from pullguard.incidents import broken_thing
+from pullguard.incidents.alert_limits import STACK, UNUSED
 
 # "less than 100 characters", no line breaks, no control characters; ASCII is safe for every mail program.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
@@ -21,6 +23,21 @@ FAMILIES_MAX_BYTES: Final = 1_500
 SEVERAL: Final = "several"
 _CHECK_MAX_CHARS: Final = 40
 _UNREAD_MAX_CHARS: Final = 48  # secretsmanager:GetResourcePolicy unanswered
+# What the alerts of a summary report, the most urgent first.
+OUTCOMES: Final = (
+    "error",
+    "failed",
+    "completed",
+    "unknown",
+    "warning",
+    "refused",
+    "planned",
+    "resolved",
+    "reminder",
+)
+_COUNTED: Final = ("error", "warning", "reminder")
+_SEVERITIES: Final = ("error", "warning", "none")
+_STATUSES: Final = ("fail", "unknown", "resolved", "planned", "completed", "failed", "refused")
 
 
 def subject_of(notice: Notice) -> str:
@@ -44,6 +61,8 @@ def _found(notice: Notice) -> str:
 
 def headline(notice: Notice, *, short: bool = False) -> str:
     """Return what is broken, or what was done about it; ``short``: within a subject's length."""
+    if notice.held_back:
+        return _of_alerts(notice, 32 if short else NAME_MAX_CHARS)
     if notice.kind.startswith("Finding") and notice.findings:
         return _finding_headline(notice, notice.findings[0], 32 if short else NAME_MAX_CHARS)
     what = notice.deed.what if notice.deed else f"fix {family_of(notice)}"
@@ -55,6 +74,30 @@ def headline(notice: Notice, *, short: bool = False) -> str:
         "Remediation Refused": "refused to",
     }.get(notice.kind, "about:")
     return f"{word} {plain_name(what)}"
+
+
+def _of_alerts(notice: Notice, limit: int) -> str:
+    """Return which limit is reached, or what a summary is about: ``summary of 36 alerts: 30 errors, 6 resolved``."""
+    if notice.kind == "Alerts Held Back":
+        scope = {STACK: "", UNUSED: " about what no service runs"}
+        about = scope.get(notice.limit, f" about {_cut(plain_name(notice.limit), limit)}")
+        return f"{_plural(notice.limit_count, 'alert')}{about} in an hour: more follow in a summary"
+    counts = Counter(outcome_of(each) for each in notice.held_back)
+    outcomes = (_plural(counts[each], each) if each in _COUNTED else f"{counts[each]} {each}" for each in OUTCOMES)
+    several = ", ".join(words for words, each in zip(outcomes, OUTCOMES, strict=True) if counts[each])
+    return f"summary of {_plural(len(notice.held_back), 'alert')}: {several}"
+
+
+def outcome_of(notice: Notice) -> str:
+    """Return what an alert reports in one word of ``OUTCOMES``."""
+    if notice.reminder:
+        return "reminder"
+    status = _status(notice)
+    return plain_word(notice.findings[0].severity) if status == "fail" else status
+
+
+def _plural(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _finding_headline(notice: Notice, finding: Finding, limit: int) -> str:
@@ -86,9 +129,24 @@ def attributes_of(notice: Notice) -> dict[str, str | tuple[str, ...]]:
     ``family`` has several values if the incident affects more than one: ``several``, and then the families, as many as
     fit into 1,500 bytes. A filter policy accepts a message if it matches any of them.
     Source: https://docs.aws.amazon.com/sns/latest/dg/sns-message-attributes.html
+
+    A summary has the values of all its alerts. The notice that a limit is reached has every severity and status, since
+    any alert may follow.
     """
+    if notice.held_back:
+        return _of_several(notice)
     words = words_of(notice)
     return {**words, "family": _families(notice)} if concerns_several(notice) else {**words}
+
+
+def _of_several(notice: Notice) -> dict[str, str | tuple[str, ...]]:
+    words = [words_of(each) for each in notice.held_back]
+    lists = {name: tuple(dict.fromkeys(each[name] for each in words)) for name in ("check", "severity", "status")}
+    if notice.kind == "Alerts Held Back":
+        lists |= {"severity": _SEVERITIES, "status": _STATUSES}
+    values = {name: each if len(each) > 1 else each[0] for name, each in lists.items()}
+    families = _families(notice) if concerns_several(notice) else plain_word(family_of(notice))
+    return {"kind": notice.kind, **values, "family": families}
 
 
 def _families(notice: Notice) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from pullguard.alerts.affected import DEPENDENTS_SHOWN, concerns_several, counte
 from pullguard.alerts.deed import completed
 from pullguard.alerts.foreign import SNIPPET_MAX_CHARS, plain_name, prose
 from pullguard.alerts.notice import Notice
+from pullguard.alerts.summary import summary_paragraphs
 from pullguard.checks.catalogue import check_of
 from pullguard.checks.next_pull import IN_WORDS
 from pullguard.domain.arn import Arn
@@ -20,6 +21,9 @@ _FIXES: Final = {"grant": "grant access", "reregister": "register a corrected re
 
 def paragraphs(notice: Notice) -> Iterator[tuple[str, str]]:
     """Yield title and text of the fault, of Pullguard's own action and of the steps for people."""
+    if notice.held_back:
+        yield from summary_paragraphs(notice)
+        return
     deed = notice.deed
     resolved = notice.kind == "Finding Resolved"
     for finding in notice.findings[:1]:
@@ -74,7 +78,7 @@ def _wants_somebody(notice: Notice) -> bool:
 
 def snippet_of(notice: Notice) -> str | None:
     """Return the command or statement for people, None without a snippet or anything to do."""
-    if not _wants_somebody(notice):
+    if notice.held_back or not _wants_somebody(notice):
         return None
     if notice.deed and (notice.deed.snippet or not notice.findings):
         return notice.deed.snippet

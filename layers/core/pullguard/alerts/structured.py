@@ -11,6 +11,7 @@ from pullguard.alerts.headline import subject_of
 from pullguard.alerts.links import links_of
 from pullguard.alerts.notice import Notice
 from pullguard.alerts.paragraphs import instant
+from pullguard.alerts.summary import summary_list
 from pullguard.domain.findings import EVENT_SCHEMA_VERSION
 
 # 256 KB for the message with its attributes, which take less than 4 KB here.
@@ -62,6 +63,8 @@ def _json_object(notice: Notice) -> dict[str, Any]:
         "resolved_at": instant(notice.resolved_at) if notice.resolved_at else None,
         "lasted_s": int(notice.lasted.total_seconds()) if notice.lasted is not None else None,
         "reminder": notice.reminder,
+        "held_back": summary_list(notice),
+        "held_back_count": len(notice.held_back),
         "links": dict(links_of(notice)),
     }
 

@@ -8,6 +8,7 @@ from pullguard.alerts.headline import headline
 from pullguard.alerts.links import links_of
 from pullguard.alerts.notice import Notice
 from pullguard.alerts.paragraphs import dependent_lines, paragraphs, snippet_of, time_lines
+from pullguard.alerts.summary import summary_lines
 
 
 def as_text(notice: Notice) -> str:
@@ -24,6 +25,9 @@ def _lines(notice: Notice) -> Iterator[str]:
         yield f"{title}: {paragraph}"
     yield from (f"    {line}" for line in snippet_lines(snippet_of(notice)))
     yield from dependent_lines(notice)
+    if notice.held_back:
+        yield from summary_lines(notice)
+        return
     yield ""
     yield from (f"{title}: {link}" for title, link in links_of(notice))
     for finding in notice.findings[:1]:
