@@ -18,9 +18,11 @@ from pullguard.domain.policy_document import own_policy_name, policy_document, r
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.role_policy import RevocationRules
 from pullguard.domain.stop import GO_ON
+from pullguard.incidents.alert_limits import AlertLimits
 from pullguard.planning.planner import Rules
 from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
+from pullguard.store.sent_alerts import SentAlertStore
 from pullguard.store.services import ServiceStore
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import TaskDefinitionStore
@@ -33,6 +35,7 @@ from pullguard.workflows.recheck_open import Recheck
 from pullguard.workflows.remind import Reminder
 from pullguard.workflows.report import Reporter
 from pullguard.workflows.review_roles import GrantedRoles
+from pullguard.workflows.summarize import Summarizer
 from pullguard.workflows.validate import Validated, Validator
 from pullguard.workflows.write_checks import WriteGuard
 from tests.fakes import ACCOUNT, NOW, REGION, Sent, World, granted, revision_arn
@@ -40,6 +43,7 @@ from tests.fakes import ACCOUNT, NOW, REGION, Sent, World, granted, revision_arn
 HOME = Home(account=ACCOUNT, region=REGION)
 OWN_POLICY = own_policy_name(REGION, "pullguard")
 NEVER = RevocationRules()
+NO_LIMITS = AlertLimits()
 CAUSE = Provenance(kind="RegisterTaskDefinition", event_id="e-1", at=NOW)
 ASKED_FOR = ValidationRequest(task_definition=revision_arn(), provenance=CAUSE)
 
@@ -73,6 +77,7 @@ class Harness:
     rules: Rules = field(default_factory=Rules)
     writes_per_hour: int = 20
     reminder_every: timedelta | None = timedelta(hours=24)
+    limits: AlertLimits = NO_LIMITS
     stop: str | ClientError = GO_ON
     sent: Sent = field(default_factory=Sent)
     time: datetime = NOW
@@ -96,6 +101,10 @@ class Harness:
     @property
     def incidents(self) -> IncidentStore:
         return IncidentStore(self.ledger.entries._client, "ledger")
+
+    @property
+    def sent_alerts(self) -> SentAlertStore:
+        return SentAlertStore(self.ledger.entries._client, "ledger")
 
     @property
     def starts(self) -> StartStore:
@@ -167,12 +176,26 @@ class Harness:
 
     def alerter(self, form: Any = "text", *, pause: Callable[[float], None] = lambda _: None) -> Alerter:
         client: Any = self.sent
-        publisher = Publisher(topic=Topic(client, "arn:topic"), form=form, pause=pause)
+        publisher = Publisher(
+            topic=Topic(client, "arn:topic"),
+            form=form,
+            claims=self.ledger.claims,
+            sent_alerts=self.sent_alerts,
+            limits=self.limits,
+            now=self.now,
+            pause=pause,
+        )
         reporter = IncidentNotifier(
             ledger=self.ledger, incidents=self.incidents, services=self.services, publisher=publisher, now=self.now
         )
+        summarizer = Summarizer(ledger=self.ledger, incidents=self.incidents, publisher=publisher, now=self.now)
         reminder = Reminder(
-            incidents=self.incidents, reporter=reporter, publisher=publisher, every=self.reminder_every, now=self.now
+            incidents=self.incidents,
+            reporter=reporter,
+            publisher=publisher,
+            summarizer=summarizer,
+            every=self.reminder_every,
+            now=self.now,
         )
         again = Recheck(
             ledger=self.ledger,

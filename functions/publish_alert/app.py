@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from pullguard.runtime.bootstrap import Deployment
-from pullguard.runtime.receiver import outcome
+from pullguard.runtime.receiver import measures, outcome
 
 deployment = Deployment(os.environ, *Deployment.ALERTER_NEEDS)
 logger, metrics = Logger(), Metrics()
@@ -26,6 +26,7 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     def handle(record: SQSRecord) -> None:
         result = receiver.receive(record, lambda: alerter.handle(record.body))
         logger.info(outcome(result), extra=asdict(result))
-        metrics.add_metric(outcome(result), MetricUnit.Count, 1)
+        for name, value in measures(result).items():
+            metrics.add_metric(name, MetricUnit.Count, value)
 
     return process_partial_response(event=event, record_handler=handle, processor=processor, context=context)

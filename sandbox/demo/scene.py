@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
 from sandbox import stack as stacks
 from sandbox.agent import assume
@@ -105,11 +106,15 @@ class Scene:
         return self.inbox.letters()[after:]
 
 
+# In the sandbox, minutes bring the changes and the alerts of days.
+IN_MINUTES: Final = {"DebounceSeconds": "1", "AlertsPerFamilyPerHour": "1000", "AlertsPerHour": "1000"}
+
+
 def deploy(aws: Emulator, built: Path, parameters: Mapping[str, str], progress: Progress) -> Scene:
     """Deploy the stack and subscribe to its topic."""
     progress.say("deploying it into the embedded AWS: sam deploy")
     operator = _operator(aws)
-    stack = stacks.deploy(aws, built, {"OperatorRoleArns": operator, "DebounceSeconds": "1", **parameters})
+    stack = stacks.deploy(aws, built, {"OperatorRoleArns": operator, **IN_MINUTES, **parameters})
     return Scene(
         aws=aws,
         stack=stack,

@@ -25,6 +25,7 @@ from pullguard.store.intents import IntentStore
 from pullguard.store.logins import LoginStore
 from pullguard.store.roles import RoleStore
 from pullguard.store.rotations import RotationStore
+from pullguard.store.sent_alerts import SentAlertStore
 from pullguard.store.services import ServiceStore
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import TaskDefinitionStore
@@ -200,7 +201,7 @@ FUNCTIONS = {
     ),
     "publish_alert": Function(
         queue="Alert",
-        flows=("notify", "notify_incident", "recheck_open", "publish_once", "remind"),
+        flows=("notify", "notify_incident", "recheck_open", "publish_once", "remind", "summarize"),
         stack={
             **on(
                 "Ledger.Arn",
@@ -221,6 +222,13 @@ FUNCTIONS = {
                 IncidentStore.save,
             ),
             **on("Ledger.Arn", IncidentStore.members, IncidentStore.past),
+            **on(
+                "Ledger.Arn",
+                SentAlertStore.held,
+                SentAlertStore.hold,
+                SentAlertStore.last_hour,
+                SentAlertStore.release,
+            ),
             **on("ValidationQueue.Arn", Queues.request),
             **on("AlertTopic", Topic.publish),
         },
@@ -293,6 +301,7 @@ STORES = (
     LoginStore,
     RoleStore,
     RotationStore,
+    SentAlertStore,
     ServiceStore,
     StartStore,
     TaskDefinitionStore,

@@ -22,6 +22,7 @@ from pullguard.store.entries import EntryStore
 from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
 from pullguard.store.logins import LoginStore
+from pullguard.store.sent_alerts import SentAlertStore
 from pullguard.store.services import ServiceStore
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import TaskDefinitionStore
@@ -76,6 +77,7 @@ LEDGERS = (
     "pullguard.store.ledger",
     "pullguard.store.task_definitions",
     "pullguard.store.incidents",
+    "pullguard.store.sent_alerts",
     "pullguard.store.services",
 )
 
@@ -115,6 +117,7 @@ GATEWAYS: dict[str, type] = {
     **{name: type(store) for name, store in vars(Ledger(None, "ledger")).items()},  # type: ignore[arg-type]
     "definition_store": TaskDefinitionStore,
     "incidents": IncidentStore,
+    "sent_alerts": SentAlertStore,
     "services": ServiceStore,
     "starts": StartStore,
     "queues": Queues,

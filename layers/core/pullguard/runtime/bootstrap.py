@@ -87,7 +87,15 @@ class Deployment:
         "sweep_queue_url",
         "grant_queue_url",
     )
-    ALERTER_NEEDS: ClassVar = ("ledger_table", "validation_queue_url", "topic_arn", "alert_format", "reminder_hours")
+    ALERTER_NEEDS: ClassVar = (
+        "ledger_table",
+        "validation_queue_url",
+        "topic_arn",
+        "alert_format",
+        "reminder_hours",
+        "alerts_per_family_per_hour",
+        "alerts_per_hour",
+    )
 
     def __init__(self, environment: Mapping[str, str], *needed: str) -> None:
         try:
@@ -318,15 +326,25 @@ class Deployment:
     def alerter(self) -> "Alerter":
         """Return the workflow that sends alerts."""
         from pullguard.aws.messaging import Topic
+        from pullguard.incidents.alert_limits import AlertLimits
         from pullguard.store.incidents import IncidentStore
+        from pullguard.store.sent_alerts import SentAlertStore
         from pullguard.workflows.notify import Alerter
         from pullguard.workflows.notify_incident import IncidentNotifier
         from pullguard.workflows.publish_once import Publisher
         from pullguard.workflows.recheck_open import Recheck
         from pullguard.workflows.remind import Reminder
+        from pullguard.workflows.summarize import Summarizer
 
         topic = Topic(self.clients.get("sns"), self.settings.topic_arn)
-        publisher = Publisher(topic=topic, form=self.settings.alert_format)
+        publisher = Publisher(
+            topic=topic,
+            form=self.settings.alert_format,
+            claims=self.ledger.claims,
+            sent_alerts=SentAlertStore(self.clients.get("dynamodb"), self.settings.ledger_table),
+            limits=AlertLimits(family=self.settings.alerts_per_family_per_hour, stack=self.settings.alerts_per_hour),
+            now=self.now,
+        )
         reporter = IncidentNotifier(
             ledger=self.ledger,
             incidents=IncidentStore(self.clients.get("dynamodb"), self.settings.ledger_table),
@@ -339,6 +357,7 @@ class Deployment:
             incidents=reporter.incidents,
             reporter=reporter,
             publisher=publisher,
+            summarizer=Summarizer(ledger=self.ledger, incidents=reporter.incidents, publisher=publisher, now=self.now),
             every=timedelta(hours=hours) if hours else None,
             now=self.now,
         )

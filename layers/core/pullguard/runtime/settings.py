@@ -60,6 +60,8 @@ class Settings:
     revoke_grace_days: int = field(default=14, metadata={"least": 0})
     reminder_hours: int = field(default=24, metadata={"least": 0})
     debounce_seconds: int = field(default=60, metadata={"least": 0})
+    alerts_per_family_per_hour: int = field(default=4, metadata={"least": 0})
+    alerts_per_hour: int = field(default=60, metadata={"least": 0})
 
     @classmethod
     def read(cls, environment: Mapping[str, str], *needed: str) -> "Settings":

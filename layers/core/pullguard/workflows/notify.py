@@ -8,7 +8,7 @@ alert depends on the current state.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
 from pullguard.alerts import Notice
 from pullguard.aws.messaging import BUS_SOURCE
@@ -16,22 +16,12 @@ from pullguard.checks.catalogue import incident_of
 from pullguard.domain.arn import Arn, parse_task_definition
 from pullguard.domain.errors import Malformed, Rejected, shown
 from pullguard.domain.messages import parse_object
-from pullguard.domain.remediation import RemediationEvent
 from pullguard.store.ledger import Ledger
+from pullguard.store.sent_alerts import HeldRemediation
 from pullguard.workflows.notify_incident import IncidentNotifier
-from pullguard.workflows.publish_once import CLAIM_S, Alerted, Publisher
+from pullguard.workflows.publish_once import CLAIM_S, QUIET_S, Alerted, Publisher
 from pullguard.workflows.recheck_open import Recheck
 from pullguard.workflows.remind import Reminded, Reminder
-
-_DAY_S: Final = 86_400
-# The time in seconds before the same action is reported again. Each write is news. A plan or a refusal is the same for
-# each task definition that asks for it. A failure is reported once a day.
-QUIET_S: Final[Mapping[RemediationEvent, int]] = {
-    "Remediation Completed": 14 * _DAY_S,
-    "Remediation Planned": 90 * _DAY_S,
-    "Remediation Refused": 90 * _DAY_S,
-    "Remediation Failed": _DAY_S,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,13 +79,25 @@ class Alerter:
             raise Rejected(f"the ledger knows no remediation {shown(id_)} of {arn} of that kind")
         notice = Notice(kind=record.event, account=arn.account, region=arn.region, deed=record.deed)
         what, claims = f"alert {record.deed_id}", self.ledger.claims
-        return self.publisher.once(
+        held = HeldRemediation(what=what, task_definition=arn, remediation_id=id_)
+
+        def hold(_: str) -> bool:
+            if claims.happened(what, now=self.now()):
+                return False
+            self.publisher.sent_alerts.hold(held, now=self.now())
+            return True
+
+        result = self.publisher.once(
             notice,
             what,
-            claim=lambda: claims.begin(what, CLAIM_S, now=self.now()),
+            claim=lambda also: claims.begin(what, CLAIM_S, now=self.now(), also=also),
             is_reported=lambda: claims.happened(what, now=self.now()),
             reported=lambda: claims.mark(what, now=self.now(), seconds=QUIET_S[record.event]),
-        ).about(kind, id_)
+            hold=hold,
+        )
+        if result.held:
+            self.publisher.announce(result.held, notice)
+        return result.about(kind, id_)
 
 
 def _member(detail: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -2,7 +2,7 @@
 
 State is stored before the alert, with ``reported`` trailing ``sequence``: the next run reports what an earlier run
 stored but did not report. Two concurrent runs cannot both store a new state, which claims its alert, and cannot both
-claim a stored one.
+claim a stored one. If the alert would exceed a limit, the state is stored as ``held`` instead, for the hourly summary.
 """
 
 import json
@@ -31,6 +31,7 @@ from pullguard.incidents.identity import family_name
 from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
 from pullguard.store.services import ServiceStore, by_task_definition
+from pullguard.store.table import Puts
 from pullguard.workflows.publish_once import CLAIM_S, Alerted, Publisher
 
 # The dependents stored with an incident may take this much: a DynamoDB item holds at most 400 KB, the finding included.
@@ -60,15 +61,17 @@ class IncidentNotifier:
         sent = Alerted(sent=False, why="nothing about the incident has changed for people", id=incident_id)
         for _ in range(_ROUNDS):
             known = self.incidents.record(incident_id)
-            if known is not None and not known.is_reported:
-                published = replace(self._publish(known), id=incident_id)
+            if known is not None and not known.is_reported and not known.held:
+                published = replace(self._publish(known, known), id=incident_id)
                 sent = published if published.sent or not sent.sent else sent
                 continue  # its present state is next
             after, members = self._after(incident_id, known, arrived)
             if after is None:
+                if known is not None and known.held:
+                    self.publisher.announce(known.held, brief(known))  # a run may have crashed before
                 return sent
-            if self.incidents.save(after, over=known, now=self.now(), claim_s=CLAIM_S):
-                sent = replace(self._publish(after, members, is_claimed=True), id=incident_id)
+            published = replace(self._publish(after, known, members), id=incident_id)
+            sent = published if published.sent or not sent.sent else sent
             # Once more in either case: a finding that came after the members were read, and before the state was saved,
             # may have seen the former state and left.
         return sent
@@ -116,51 +119,54 @@ class IncidentNotifier:
             record = self.ledger.entries.finding(Arn.parse(member.task_definition), member.finding_id)
         return record.finding if record and incident_of(record.finding) == incident_id else None
 
-    def _publish(
-        self, record: Incident, members: tuple[Member, ...] | None = None, *, is_claimed: bool = False
-    ) -> Alerted:
-        notice = self.notice_of(record, members)
+    def _publish(self, record: Incident, known: Incident | None, members: tuple[Member, ...] | None = None) -> Alerted:
+        """Publish the alert about ``record``: the stored state ``known``, or a new one, which is stored in its place.
+
+        Once an incident is held back, its further changes are, too: the summary reports the last one.
+        """
+        notice, is_new = self.notice_of(record, members), record is not known
+        affected = together(record.affected, notice.dependents)
+        kept = _remembered(affected)
+        after = replace(record, affected=kept, is_full=len(kept) < len(affected))
+
+        def store(state: Incident, claim_s: int, also: Puts = ()) -> bool:
+            if is_new:
+                return self.incidents.save(state, over=known, now=self.now(), claim_s=claim_s, also=also)
+            return self.incidents.claim(state, claim_s, now=self.now(), also=also)
 
         def is_reported() -> bool:
-            kept = self.incidents.record(record.id)
-            return kept is not None and kept.reported >= record.sequence
+            if is_new:
+                return True  # or will be: another run has stored a state in place of ``known``
+            stored = self.incidents.record(record.id)
+            return stored is not None and stored.reported >= record.sequence
 
         def reported() -> None:
             now = self.now()
-            affected = together(record.affected, notice.dependents)
-            kept = _remembered(affected)
-            after = replace(
-                record,
-                reported=record.sequence,
-                reported_at=now,
-                reminded_at=None,
-                affected=kept,
-                is_full=len(kept) < len(affected),
-            )
-            self.incidents.save(after, over=record, now=now)
+            final = replace(after, reported=record.sequence, reported_at=now, reminded_at=None)
+            self.incidents.save(final, over=record, now=now)
 
-        return self.publisher.once(
+        if record.held:
+            store(after, claim_s=0)
+            return Alerted(sent=False, why="follows in the summary", held=record.held)
+        result = self.publisher.once(
             notice,
             f"alert cause {record.id} {record.sequence}",
-            claim=lambda: is_claimed or self.incidents.claim(record, CLAIM_S, now=self.now()),
+            claim=lambda also: store(record, CLAIM_S, also),
             is_reported=is_reported,
             reported=reported,
+            hold=lambda limit: store(replace(after, held=limit), claim_s=0),
         )
+        if result.held:
+            self.publisher.announce(result.held, brief(after))
+        return result
 
     def notice_of(
         self, record: Incident, members: tuple[Member, ...] | None = None, *, reminder: bool = False
     ) -> Notice:
         """Return the notice of a stored incident, with its current dependents; None: its ``members`` are read."""
-        home = Arn.parse(record.lead.task_definition)
-        return Notice(
-            kind=record.event,
-            account=home.account,
-            region=home.region,
-            findings=(record.lead,),
-            incident_id=record.id,
+        return replace(
+            brief(record),
             dependents=self._affected(record, members, all_of_them=record.event == "Finding Opened" and not reminder),
-            opened_at=record.opened_at,
-            resolved_at=None if record.is_open else record.changed_at,
             now=self.now() if reminder else None,
             reminder=reminder,
         )
@@ -192,6 +198,21 @@ class IncidentNotifier:
         things = shared_things(lead, broken_by(lead))
         sets = [{str(arn) for key in keys for arn in self.ledger.entries.dependents(key)} for keys in things]
         return sorted(set.intersection(*sets)) if sets else ()
+
+
+def brief(record: Incident) -> Notice:
+    """Return the notice of a stored incident, with the dependents that are stored with it."""
+    home = Arn.parse(record.lead.task_definition)
+    return Notice(
+        kind=record.event,
+        account=home.account,
+        region=home.region,
+        findings=(record.lead,),
+        incident_id=record.id,
+        dependents=record.affected,
+        opened_at=record.opened_at,
+        resolved_at=None if record.is_open else record.changed_at,
+    )
 
 
 def _remembered(affected: tuple[Dependent, ...]) -> tuple[Dependent, ...]:
