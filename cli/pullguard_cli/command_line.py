@@ -1,10 +1,13 @@
-"""Adjustments to Typer: concise help and plain error messages."""
+"""Adjustments to Typer: concise help, plain error messages, and commands that are imported when they are needed."""
 
 import os
 from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ClassVar, Final
 
 import typer.core
+import typer.main
 
 _OF_THE_LIBRARY: Final = "Value error, "
 
@@ -45,8 +48,49 @@ class Command(_Plain, typer.core.TyperCommand):
     """A command."""
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A command as the help text of the group lists it.
+
+    ``source`` is ``MODULE:FUNCTION`` in ``pullguard_cli.commands``; the command has the name of the module. ``summary``
+    is the first sentence of the function's docstring.
+    """
+
+    source: str
+    summary: str
+    panel: str
+    epilog: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The name on the command line."""
+        return self.source.partition(":")[0]
+
+    def command(self) -> typer.core.TyperCommand:
+        """Return the command as the list shows it: without parameters."""
+        return Command(name=self.name, help=self.summary, rich_help_panel=self.panel)
+
+    def imported(self) -> Any:
+        """Import the command."""
+        module, _, function = self.source.partition(":")
+        single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
+        register = single.command(self.name, cls=Command, rich_help_panel=self.panel, epilog=self.epilog)
+        register(getattr(import_module(f"pullguard_cli.commands.{module}"), function))
+        return typer.main.get_command(single)
+
+
 class Group(_Plain, typer.core.TyperGroup):
-    """The group of all commands."""
+    """The group of all commands. Each is imported only to be run, completed, or asked for its own help."""
+
+    listed: ClassVar[tuple[Listed, ...]] = ()
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**{**attributes, "commands": [each.command() for each in self.listed]})
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Return the command that the arguments name, imported, and the other arguments."""
+        name, _, rest = super().resolve_command(ctx, args)
+        return name, next(each.imported() for each in self.listed if each.name == name), rest
 
 
 def _nothing(ctx: Any) -> str:  # noqa: ARG001 (the library's signature)

@@ -11,7 +11,8 @@ from pullguard.aws.clients import Clients
 from pullguard.aws.pace import Pace
 from pullguard.domain.arn import is_region
 from pullguard.domain.errors import shown
-from pullguard_cli.failures import CannotRun, asking_aws
+from pullguard_cli.aws_failures import asking_aws
+from pullguard_cli.failures import CannotRun
 
 ATTEMPTS: Final = 8  # more than the default of Clients; adaptive retries slow down when AWS throttles
 _FIRST_CONTACT: Final = Config(connect_timeout=3, read_timeout=10, retries={"mode": "standard", "max_attempts": 2})

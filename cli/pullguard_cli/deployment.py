@@ -20,8 +20,9 @@ from pullguard.domain.policy_document import own_policy_name
 from pullguard.domain.role import Role
 from pullguard.domain.stop import Stop
 from pullguard.store.ledger import Ledger
+from pullguard_cli.aws_failures import one_line
 from pullguard_cli.connection import Connection, connect
-from pullguard_cli.failures import CannotRun, one_line
+from pullguard_cli.failures import CannotRun
 
 _WHO_MAY: Final = "See docs/operations.md for the permissions that this command needs."
 

@@ -12,8 +12,9 @@ from pullguard.domain.errors import Malformed, shown
 from pullguard.domain.facts import Facts
 from pullguard.domain.lookup import Lookup, Unreadable
 from pullguard.domain.task_definition import TaskDefinition
+from pullguard_cli.aws_failures import asking_aws
 from pullguard_cli.connection import Connection, connect
-from pullguard_cli.failures import CannotRun, asking_aws
+from pullguard_cli.failures import CannotRun
 
 _THREADS = 8
 

@@ -6,23 +6,12 @@ import signal
 import sys
 import threading
 import traceback
-from importlib.metadata import version as version_of
 from typing import Annotated
 
 import typer
 
-from pullguard_cli import INTERRUPTED
-from pullguard_cli.command_line import Command, Group, choose_shell
-from pullguard_cli.commands.audit import audit
-from pullguard_cli.commands.check import check_command
-from pullguard_cli.commands.diagnose import diagnose_command
-from pullguard_cli.commands.explain import explain
-from pullguard_cli.commands.findings import findings
-from pullguard_cli.commands.history import history
-from pullguard_cli.commands.plan import plan
-from pullguard_cli.commands.resume import resume
-from pullguard_cli.commands.rollback import rollback
-from pullguard_cli.commands.stop import stop
+from pullguard_cli import INTERRUPTED, version_line
+from pullguard_cli.command_line import Group, Listed, choose_shell
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, CannotRun
 from pullguard_cli.options import (
     EXIT_CODES,
@@ -33,15 +22,6 @@ from pullguard_cli.options import (
 )
 from pullguard_cli.printing import errors, says, write_what_can_be_written
 
-app = typer.Typer(
-    name="pullguard",
-    cls=Group,
-    no_args_is_help=True,
-    rich_markup_mode="markdown",
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-    epilog=EXIT_CODES_IN_SHORT,
-)
 _INTERRUPTED = 130  # the exit code of Typer after Ctrl-C
 _INSPECT = "Inspect"
 _BEFORE = "Before registration"
@@ -49,9 +29,74 @@ _OPERATE = "Operate"
 _REFERENCE = "Reference"
 
 
+class Commands(Group):
+    """All commands, in the order of the help text."""
+
+    listed = (
+        Listed(
+            "audit:audit",
+            "Find every task definition that cannot pull its private image, and say why.",
+            _INSPECT,
+            EXIT_CODES,
+        ),
+        Listed(
+            "explain:explain",
+            "Show every gate between a task definition and its image, with the deciding policy statements.",
+            _INSPECT,
+            EXIT_CODES_OF_EXPLAIN,
+        ),
+        Listed(
+            "plan:plan",
+            "Show the API calls that remediation would make for a task definition, as diffs. Read-only.",
+            _INSPECT,
+            EXIT_CODES_OF_PLAN,
+        ),
+        Listed(
+            "diagnose:diagnose_command",
+            "Explain why a task did not start, from the text that Amazon ECS reports. Works offline.",
+            _INSPECT,
+            EXIT_CODES_OF_DIAGNOSE,
+        ),
+        Listed(
+            "check:check_command",
+            "Check task definitions in files, before they are registered.",
+            _BEFORE,
+            EXIT_CODES,
+        ),
+        Listed(
+            "history:history",
+            "Show each write to a role's policy and to ECS: when, why, for which task definition, and the change.",
+            _OPERATE,
+        ),
+        Listed(
+            "rollback:rollback",
+            "Restore an earlier version of Pullguard's policy on a role. Shows the diff and asks first.",
+            _OPERATE,
+        ),
+        Listed("stop:stop", "Pause all remediation. Detection and alerts continue.", _OPERATE),
+        Listed(
+            "resume:resume",
+            "Resume remediation, revalidate what was refused meanwhile, and show the remaining holds.",
+            _OPERATE,
+        ),
+        Listed("findings:findings", "List all checks: failure condition, severity, fix and source.", _REFERENCE),
+    )
+
+
+app = typer.Typer(
+    name="pullguard",
+    cls=Commands,
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=EXIT_CODES_IN_SHORT,
+)
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"pullguard {version_of('pullguard')}")
+        typer.echo(version_line())
         raise typer.Exit
 
 
@@ -66,21 +111,6 @@ def pullguard(
     All commands use your AWS credentials. Only stop, resume and rollback change anything, and they ask first.
     AWS_PROFILE, AWS_REGION and AWS_ENDPOINT_URL work as usual.
     """
-
-
-for _command, _name, _panel, _codes in (
-    (audit, "audit", _INSPECT, EXIT_CODES),
-    (explain, "explain", _INSPECT, EXIT_CODES_OF_EXPLAIN),
-    (plan, "plan", _INSPECT, EXIT_CODES_OF_PLAN),
-    (diagnose_command, "diagnose", _INSPECT, EXIT_CODES_OF_DIAGNOSE),
-    (check_command, "check", _BEFORE, EXIT_CODES),
-    (history, "history", _OPERATE, None),
-    (rollback, "rollback", _OPERATE, None),
-    (stop, "stop", _OPERATE, None),
-    (resume, "resume", _OPERATE, None),
-    (findings, "findings", _REFERENCE, None),
-):
-    app.command(_name, cls=Command, rich_help_panel=_panel, epilog=_codes)(_command)
 
 
 def main(arguments: list[str] | None = None) -> None:

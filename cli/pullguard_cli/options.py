@@ -6,8 +6,6 @@ from typing import Annotated
 
 import typer
 
-from pullguard.checks.catalogue import CHECKS
-
 DEFAULT_STACK = "pullguard"
 AWS_PANEL = "AWS connection"
 LOOK_PANEL = "Scope"
@@ -58,6 +56,8 @@ class TextFormat(StrEnum):
 
 def complete_check(incomplete: str) -> Iterable[tuple[str, str]]:
     """Complete check ids, with their meaning."""
+    from pullguard.checks.catalogue import CHECKS  # noqa: PLC0415 (slow import, not needed for the help text)
+
     return [(check.id, check.fails_when) for check in CHECKS if check.id.startswith(incomplete)]
 
 

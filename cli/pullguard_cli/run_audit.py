@@ -18,8 +18,9 @@ from pullguard.domain.findings import Finding, NotChecked, Remedy, Subject, Summ
 from pullguard.domain.lookup import Lookup, Missing, Unreadable
 from pullguard.domain.task_definition import TaskDefinition
 from pullguard_cli.audit_result import NOT_EXAMINED, SEVERITIES, Audit
+from pullguard_cli.aws_failures import is_about_credentials, one_line
 from pullguard_cli.connection import Connection
-from pullguard_cli.failures import CannotRun, is_about_credentials, one_line
+from pullguard_cli.failures import CannotRun
 from pullguard_cli.incidents import in_reading_order
 from pullguard_cli.printing import counted
 from pullguard_cli.scope import Scope

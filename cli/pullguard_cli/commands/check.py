@@ -16,7 +16,7 @@ from pullguard.domain.errors import shown
 from pullguard.domain.findings import NotChecked, Summary
 from pullguard.domain.lookup import Unreadable
 from pullguard_cli.check_result import Checked, Placed, in_file
-from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, CannotRun, asking_aws
+from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, CannotRun
 from pullguard_cli.input.declared import Declared, declared_in
 from pullguard_cli.input.located import Unusable
 from pullguard_cli.input.reading import read_file
@@ -171,8 +171,7 @@ def check_command(
     if read_values is not None and not live:
         raise CannotRun("--read-values and --no-values require --live.")
     if live:
-        with asking_aws():
-            checked = check_files(files, _live_judge(profile, region, values_to_read(read_values)))
+        checked = _check_live(files, profile, region, values_to_read(read_values))
     else:
         checked = check_files(files, _offline_judge(region))
     for unusable in checked.unusable:
@@ -198,6 +197,13 @@ def _offline_judge(region: str | None) -> Judge:
     if region is not None and not is_region(region):
         raise CannotRun(f"{shown(region)} is not an AWS Region. Pass --region a Region such as eu-central-1.")
     return Judge(readers=OfflineReaders(), now=datetime.now(UTC), region=region)
+
+
+def _check_live(files: Iterable[str], profile: str | None, region: str | None, values: "Values") -> Checked:
+    from pullguard_cli.aws_failures import asking_aws  # noqa: PLC0415 (slow import, not needed offline)
+
+    with asking_aws():
+        return check_files(files, _live_judge(profile, region, values))
 
 
 def _live_judge(profile: str | None, region: str | None, values: "Values") -> Judge:

@@ -11,9 +11,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pullguard.domain.lookup import Missing, NotAsked, Unreadable
 from pullguard.domain.stop import REASON_MAX_CHARS, Stop
 from pullguard_cli.asking import confirmed
+from pullguard_cli.aws_failures import one_line
 from pullguard_cli.contract import SCHEMA_VERSION
 from pullguard_cli.deployment import Deployment, aws_errors
-from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun, one_line
+from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun
 from pullguard_cli.operations.held import described, print_held, read_held, resume_command
 from pullguard_cli.operations.targets import Target
 from pullguard_cli.options import TextFormat

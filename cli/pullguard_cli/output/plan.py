@@ -19,13 +19,14 @@ from pullguard.domain.role_item import RoleItem
 from pullguard.domain.secret import Secret
 from pullguard.planning.planner import Rules
 from pullguard.planning.scope import in_scope, tags_of
+from pullguard_cli.aws_failures import asking_aws
 from pullguard_cli.calls import Call, Calls, RoleLedger, calls_for
 from pullguard_cli.contract import SCHEMA_VERSION, finding_json
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.difference import print_difference
 from pullguard_cli.examined import One
 from pullguard_cli.failed_reads import lacks_in
-from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK, asking_aws
+from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK
 from pullguard_cli.options import TextFormat
 from pullguard_cli.output.unasked import sentences
 from pullguard_cli.printing import STYLES, output, says

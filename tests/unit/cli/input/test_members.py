@@ -1,8 +1,9 @@
 """Names of members, in both spellings."""
 
 import pytest
+from botocore.loaders import Loader
 
-from pullguard_cli.input.members import Level, meant, problem_of, spelt
+from pullguard_cli.input.members import Level, _model, meant, problem_of, spelt
 
 
 @pytest.mark.parametrize(("pascal", "expected"), [(True, "ContainerDefinitions"), (False, "containerDefinitions")])
@@ -37,3 +38,7 @@ def test_the_first_unknown_name_is_reported(level: Level, names: list[str], pasc
 )
 def test_the_most_similar_name_is_meant(name: str, expected: str | None) -> None:
     assert meant(name, ("family", "cpu", "memory")) == expected
+
+
+def test_the_model_is_that_of_the_sdk() -> None:
+    assert _model()["shapes"] == Loader().load_service_model("ecs", "service-2")["shapes"]
