@@ -6,12 +6,18 @@ from typing import Any
 import moto.secretsmanager.models
 import moto.secretsmanager.utils
 from moto.core.botocore_stubber import BotocoreStubber
+from moto.core.responses import ActionResult
+from moto.ecs.responses import EC2ContainerServiceResponse
+from moto.resourcegroupstaggingapi.models import ResourceGroupsTaggingAPIBackend
 
 from sandbox.secret_ids import ends_as_a_complete_arn
 
 
 def answer_as_aws() -> None:
-    """Take an ARN that ends in a hyphen and six characters for a complete one: moto takes its last part for a name."""
+    """Apply all patches.
+
+    moto takes the last part of an ARN for a name, even if it ends in a hyphen and six characters.
+    """
     models: Any = moto.secretsmanager.models
     name_of = models.get_secret_name_from_partial_arn
 
@@ -22,6 +28,7 @@ def answer_as_aws() -> None:
     models.get_secret_name_from_partial_arn = get_secret_name_from_partial_arn
     _end_arns_as_aws()
     _answer_one_call_at_a_time()
+    list_task_definitions_as_aws()
 
 
 def _end_arns_as_aws() -> None:
@@ -45,3 +52,31 @@ def _answer_one_call_at_a_time() -> None:
             return answer(self, *args, **options)
 
     stubber.__call__ = answer_alone
+
+
+def list_task_definitions_as_aws() -> None:
+    """List task definitions in order and page by page, and the tags of many resources on one page."""
+    ecs: Any = EC2ContainerServiceResponse
+    tagging: Any = ResourceGroupsTaggingAPIBackend
+    get_resources = tagging.get_resources
+
+    def list_task_definitions(self: Any) -> ActionResult:
+        listed = self.ecs_backend.list_task_definitions(
+            self._get_param("familyPrefix"), self._get_param("status", "ACTIVE")
+        )
+        listed.sort(key=_family_and_revision, reverse=self._get_param("sort") == "DESC")
+        start, most = int(self._get_param("nextToken", "0")), int(self._get_param("maxResults", 100))
+        page: dict[str, Any] = {"taskDefinitionArns": listed[start : start + most]}
+        return ActionResult(page | ({"nextToken": str(start + most)} if listed[start + most :] else {}))
+
+    def get_resources_at_once(self: Any, **asked: Any) -> Any:
+        at_once = {"resources_per_page": 101, "tags_per_page": 10_000} if asked["resource_arn_list"] else {}
+        return get_resources(self, **asked | at_once)
+
+    ecs.list_task_definitions = list_task_definitions
+    tagging.get_resources = get_resources_at_once
+
+
+def _family_and_revision(arn: str) -> tuple[str, int]:
+    family, _, revision = arn.rpartition("/")[2].rpartition(":")
+    return family, int(revision)

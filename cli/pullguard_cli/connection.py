@@ -3,13 +3,14 @@
 import os
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
 
 from pullguard.aws.clients import Clients
 from pullguard.aws.pace import Pace
-from pullguard.domain.arn import is_region
+from pullguard.domain.arn import dns_suffix_of, is_region, partition_of
 from pullguard.domain.errors import shown
 from pullguard_cli.aws_failures import asking_aws
 from pullguard_cli.failures import CannotRun
@@ -26,6 +27,12 @@ class Connection:
     account: str
     region: str
     caller: str = ""
+
+    @property
+    def is_aws(self) -> bool:
+        """Whether ECS is AWS's own, and not an emulator, whose revisions may change."""
+        host = urlsplit(self.clients.get("ecs").meta.endpoint_url).hostname or ""
+        return host.endswith((f".{dns_suffix_of(partition_of(self.region))}", ".api.aws"))
 
 
 def connect(*, profile: str | None = None, region: str | None = None, max_rate: float | None = None) -> Connection:

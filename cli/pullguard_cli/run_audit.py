@@ -1,7 +1,7 @@
 """Run an audit: list, describe, gather and examine task definitions concurrently, and record what was not seen."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from pullguard.aws.readers import AwsReaders
 from pullguard.aws.survey import Running, survey_running
+from pullguard.aws.tagging import Tagging
 from pullguard.checks.examine import Examination, examine, unread_task_definition
 from pullguard.checks.gather import gather_about
 from pullguard.domain.arn import Arn, partition_of
@@ -20,9 +21,11 @@ from pullguard.domain.task_definition import TaskDefinition
 from pullguard_cli.audit_result import NOT_EXAMINED, SEVERITIES, Audit
 from pullguard_cli.aws_failures import is_about_credentials, one_line
 from pullguard_cli.connection import Connection
+from pullguard_cli.described import Described
 from pullguard_cli.failures import CannotRun
 from pullguard_cli.incidents import in_reading_order
 from pullguard_cli.printing import counted
+from pullguard_cli.revision_cache import RevisionCache
 from pullguard_cli.scope import Scope
 
 THREADS: Final = 8
@@ -55,7 +58,7 @@ class _Collected:
 
 
 class Auditor:
-    """Audits one account and Region. Use once."""
+    """Audits one account and Region. Use once. ``cache``: revisions that earlier audits described; None: no cache."""
 
     def __init__(
         self,
@@ -63,6 +66,7 @@ class Auditor:
         scope: Scope,
         watcher: Watcher,
         *,
+        cache: RevisionCache | None = None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._connection = connection
@@ -79,6 +83,9 @@ class Auditor:
             bulk_above=ROLES_ONE_BY_ONE,
             lists_all=True,
             loopback=True,
+        )
+        self._described = Described(
+            self._readers.ecs, lambda: Tagging(connection.clients.get("resourcegroupstaggingapi")), cache
         )
         self._collected = _Collected()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="audit")
@@ -115,8 +122,7 @@ class Auditor:
     def _survey_and_examine(self) -> None:
         """Examine families while the list is still being read, and survey running tasks in parallel."""
         survey = self._survey = self._aside.submit(self._survey_running)
-        listed = () if self._scope.clusters else self._pages()
-        for page in listed:
+        for page in () if self._scope.clusters else self._pages():
             self._start(family for family in page if self._scope.wants(family))
         self._collected.running = survey.result()
         self._check_clusters()
@@ -139,7 +145,16 @@ class Auditor:
             unread = Unreadable(permission=f"ecs:{asked}", resource="*", reason="refused", detail=one_line(error))
             return Running(unlisted=unread)
 
-    def _pages(self) -> Iterator[tuple[str, ...]]:
+    def _pages(self) -> Iterator[Collection[str]]:
+        """Yield the families, page by page; all at once if the cache allows a cheaper way to list them."""
+        every = self._described.list_active(self._scope.wants)
+        if self._described.lists_any:
+            running = self._survey.result()
+            in_use = (str(arn) for revisions in running.revisions.values() for arn in revisions)
+            self._described.read_tags(self._scope.wants, in_use, self._threads)
+        if every is not None:
+            yield every
+            return
         token: str | None = None
         while True:
             page, token = self._readers.ecs.families(token, self._scope.prefix)
@@ -164,11 +179,12 @@ class Auditor:
 
     def _family(self, family: str) -> tuple[Examination, ...]:
         """Examine the newest revision of a family and every other revision in use."""
-        newest = self._readers.ecs.describe(family)
+        newest = self._described.newest(family)
         running = self._survey.result()
         in_use = running.revisions.get(family, {})
+        newest = self._described.compared(newest, in_use)
         described = [
-            (arn, self._readers.ecs.describe(str(arn)))
+            (arn, self._described.revision(str(arn)))
             for arn in in_use
             if not isinstance(newest, TaskDefinition) or arn != newest.arn
         ]

@@ -16,6 +16,7 @@ from pullguard.aws.organizations import Organizations
 from pullguard.aws.schedules import Rules, Schedules
 from pullguard.aws.secrets_manager import SecretsManager
 from pullguard.aws.ssm import StopSwitch
+from pullguard.aws.tagging import Tagging
 from pullguard.store.claims import ClaimStore
 from pullguard.store.entries import EntryStore
 from pullguard.store.families import FamilyStore
@@ -268,6 +269,7 @@ FUNCTIONS = {
 # Actions that only the command line uses, with its caller's permissions.
 COMMAND_LINE_ONLY: frozenset[Method] = frozenset(
     {
+        Ecs.active_revisions,
         Ecs.all_failed_starts,
         Ecs.instances,
         Iam.every_role,
@@ -285,6 +287,7 @@ COMMAND_LINE_ONLY: frozenset[Method] = frozenset(
         FamilyStore.let_again,
         Stacks.outputs,
         StopSwitch.write,
+        Tagging.tags,
     }
 )
 

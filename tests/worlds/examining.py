@@ -38,7 +38,7 @@ def facts_of(scene: Scene, *, values: ReadValues = "opted-in") -> tuple[Facts, .
     bare = replace(scene, facts=None)
     key = f"{asdict(bare)} {values}"
     if key not in _GATHERED:
-        with mock_aws() as aws, _registry(scene.registry) as host:
+        with mock_aws() as aws, registry_of(scene.registry) as host:
             aws.reset()
             prepare(scene, client, {"registry": host})
             _GATHERED[key] = tuple(gathered(bare, clients(scene.region), values=values))
@@ -70,7 +70,8 @@ def gathered(scene: Scene, aws: Clients, *, values: ReadValues = "opted-in") -> 
 
 
 @contextmanager
-def _registry(answers: Answers | None) -> Iterator[str]:
+def registry_of(answers: Answers | None) -> Iterator[str]:
+    """Yield the host of a registry that gives these answers; empty without any."""
     if answers is None:
         yield ""
         return

@@ -118,6 +118,15 @@ def audit(
             rich_help_panel=AWS_PANEL,
         ),
     ] = None,
+    cache: Annotated[
+        bool | None,
+        typer.Option(
+            "--cache/--no-cache",
+            help="Use described revisions in the user's cache folder, and keep them there; or do neither.",
+            show_default="cache, except with an emulator of AWS",
+            rich_help_panel=AWS_PANEL,
+        ),
+    ] = None,
     profile: Profile = None,
     region: Region = None,
 ) -> None:
@@ -140,6 +149,7 @@ def audit(
     # Imported here: slow, and not needed for the help text and shell completion.
     from pullguard_cli.connection import connect  # noqa: PLC0415
     from pullguard_cli.output.progress import watching  # noqa: PLC0415
+    from pullguard_cli.revision_cache import cache_of  # noqa: PLC0415
     from pullguard_cli.run_audit import Auditor  # noqa: PLC0415
 
     connection = connect(profile=profile, region=region, max_rate=max_rate)
@@ -152,8 +162,14 @@ def audit(
         live_registry=live_registry,
         cross_check=cross_check,
     )
+    is_cached = connection.is_aws if cache is None else cache
+    revisions = cache_of(connection.account, connection.region) if is_cached else None
     with watching(errors()) as watcher:
-        done = Auditor(connection, scope, watcher).run()
+        done = Auditor(connection, scope, watcher, cache=revisions).run()
+    if revisions is not None:
+        revisions.save()
+        for warning in revisions.warnings:
+            errors().print(says(f"pullguard: {warning}"))
     _report(done, form, output_)
     for sentence in done.gaps:
         errors().print(says(f"pullguard: incomplete: {sentence}"))

@@ -155,6 +155,16 @@ def test_families_come_page_by_page(asked: tuple[str | None, ...], request_: dic
         assert Ecs(client).families(*asked) == (("api", "web"), "more")
 
 
+@pytest.mark.parametrize("token", [None, "next"])
+def test_active_revisions_come_page_by_page(token: str | None) -> None:
+    client = boto3.client("ecs", region_name=REGION)
+    request = {"status": "ACTIVE", "sort": "DESC", "maxResults": 100, **({"nextToken": token} if token else {})}
+    arns = [str(revision_arn(revision=8)), str(revision_arn(revision=7))]
+    with Stubber(client) as stubber:
+        stubber.add_response("list_task_definitions", {"taskDefinitionArns": arns, "nextToken": "more"}, request)
+        assert Ecs(client).active_revisions(token) == (tuple(arns), "more")
+
+
 OWN = {"serviceArn": SERVICE, "status": "ACTIVE", "taskDefinition": str(revision_arn())}
 SERVICES: dict[str, tuple[list[dict[str, Any]], str | None]] = {
     "its-revision": ([OWN], str(revision_arn())),

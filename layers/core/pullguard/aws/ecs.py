@@ -119,6 +119,19 @@ class Ecs:
         answer = self._client.list_task_definition_families(**request)
         return tuple(answer["families"]), answer.get("nextToken")
 
+    @asks("ecs:ListTaskDefinitions")
+    def active_revisions(self, token: str | None = None) -> tuple[tuple[str, ...], str | None]:
+        """Return one page of the ARNs of all ACTIVE revisions, and the token of the next page.
+
+        The newest revision of a family comes first, before its others.
+        https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitions.html
+        """
+        request: dict[str, Any] = {"status": "ACTIVE", "sort": "DESC", "maxResults": 100}
+        if token:
+            request["nextToken"] = token
+        answer = self._client.list_task_definitions(**request)
+        return tuple(answer["taskDefinitionArns"]), answer.get("nextToken")
+
     @asks("ecs:ListClusters")
     def clusters(self) -> Iterator[str]:
         """Yield the ARNs of all clusters."""

@@ -13,8 +13,8 @@ from typing import Any, Final
 
 from pullguard.aws.answers import THROTTLED
 
-# ListTaskDefinitionFamilies and DescribeTaskDefinition share a bucket of 50 calls, refilled at 20 a second.
-PACED: Final = ("DescribeTaskDefinition", "ListTaskDefinitionFamilies")
+# They share a bucket of 50 calls, refilled at 20 a second.
+PACED: Final = ("DescribeTaskDefinition", "ListTaskDefinitionFamilies", "ListTaskDefinitions")
 QUOTA_PER_S: Final = 20.0
 _LEAST_PER_S: Final = 1.0
 _LESS: Final = 0.8
