@@ -68,6 +68,11 @@ def _decided(role: Role, secret: Secret, region: str, around: Circumstances) -> 
     return pull_access(role, secret, region=region, around=around)
 
 
+@lru_cache(maxsize=1024)
+def _trust(role: Role, region: str, around: Circumstances) -> Gate:
+    return trust_gate(role, region, around)
+
+
 def _accesses(facts: Facts) -> Iterable[tuple[Container, Role, Secret, PullAccess]]:
     role = facts.role
     if not isinstance(role, Role):
@@ -204,7 +209,7 @@ def _not_assumable(facts: Facts) -> Iterable[Answer]:
     role = facts.role
     if not isinstance(role, Role) or not gives_credentials(facts):
         return
-    gate = trust_gate(role, facts.task_definition.arn.region, Circumstances(now=facts.now))
+    gate = _trust(role, facts.task_definition.arn.region, Circumstances(now=facts.now))
     subject = subject_of(facts)
     if gate.state == "pass":
         yield Passed(subject=subject)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final, Literal, TypeAlias
 
 from pullguard.checks.unread import how_to_read, how_to_read_value
@@ -168,8 +169,14 @@ def shown_reference(container: Container) -> str | None:
 
 def image_text(container: Container) -> str:
     """Return the image as the task definition names it, without anything that may be a password or a token."""
-    text = hidden(container.image.text)
+    text = _hidden(container.image.text)
     return _USER_INFO.sub("…@", text) if isinstance(container.image, Malformed) else text
+
+
+@lru_cache(maxsize=256)
+def _hidden(image: str) -> str:
+    """Remember what each of the checks asks about the same containers."""
+    return hidden(image)
 
 
 def shown_image(container: Container) -> str:
