@@ -1,7 +1,7 @@
 """A moto server that counts calls and, if asked, throttles as ECS does: ``python -m benchmarks.audit_server PORT``.
 
-With ``--throttle`` the calls that describe and list task definitions share one bucket: 50, refilled by 20 a second.
-Source of the figures: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
+It lists task definitions page by page. With ``--throttle BURST REFILL_PER_S`` the calls that describe and list task
+definitions share one bucket.
 """
 
 import argparse
@@ -15,8 +15,8 @@ from typing import Any
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import run_simple
 
-BURST = 50
-REFILL_PER_S = 20
+from tests.moto_as_aws import list_task_definitions_as_aws
+
 _SHARED = {"DescribeTaskDefinition", "ListTaskDefinitions", "ListTaskDefinitionFamilies"}
 
 StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -45,7 +45,7 @@ class Bucket:
 class Counted:
     """The WSGI application: moto behind a counter and a bucket.
 
-    ``/_bench/calls`` answers and resets the counts; ``/_bench/cpu`` answers the server's CPU time so far, in seconds.
+    ``/_bench/calls`` answers and resets the counts.
     """
 
     def __init__(self, inner: Application, bucket: Bucket | None) -> None:
@@ -57,8 +57,6 @@ class Counted:
         if environ["PATH_INFO"] == "/_bench/calls":
             counts, self._calls = self._calls, Counter()
             return _answer(start, "200 OK", dict(counts))
-        if environ["PATH_INFO"] == "/_bench/cpu":
-            return _answer(start, "200 OK", {"cpu_s": time.process_time()})
         action = environ.get("HTTP_X_AMZ_TARGET", "").rpartition(".")[2] or "query"
         if self._bucket is not None and action in _SHARED and not self._bucket.take():
             self._calls["throttled"] += 1
@@ -76,9 +74,10 @@ def main() -> None:
     """Serve on loopback until the end."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("port", type=int)
-    parser.add_argument("--throttle", action="store_true")
+    parser.add_argument("--throttle", type=float, nargs=2, metavar=("BURST", "REFILL_PER_S"))
     options = parser.parse_args()
-    bucket = Bucket(BURST, REFILL_PER_S) if options.throttle else None
+    list_task_definitions_as_aws()
+    bucket = Bucket(*options.throttle) if options.throttle else None
     application = Counted(DomainDispatcherApplication(create_backend_app), bucket)
     run_simple("127.0.0.1", options.port, application, threaded=True)
 
