@@ -1,6 +1,7 @@
 import pytest
 
-from pullguard.aws.pace import QUOTA_PER_S, Pace
+from pullguard.aws.pace import Pace
+from pullguard.planning.ecs_quota import QUOTA_PER_S
 
 
 class Clock:
@@ -39,6 +40,25 @@ def test_throttling_brings_the_documented_quota(clock: Clock) -> None:
     pace.throttled()
     assert pace.per_second == QUOTA_PER_S
     assert took(pace, clock, 201) == pytest.approx(10, rel=0.1)
+
+
+def test_throttling_brings_the_share_of_the_process(clock: Clock) -> None:
+    pace = Pace(share=1.85, clock=clock, sleep=clock.sleep)
+    assert took(pace, clock, 1000) == 0
+    pace.throttled()
+    assert pace.per_second == 1.85
+    assert took(pace, clock, 20) == pytest.approx(10, rel=0.1)
+
+
+def test_a_share_grows_in_proportion(clock: Clock) -> None:
+    whole, share = (Pace(share=share, clock=clock, sleep=clock.sleep) for share in (20, 2))
+    for pace in (whole, share):
+        pace.throttled()
+    clock.now += 30
+    for pace in (whole, share):
+        pace.wait()
+    assert whole.per_second == pytest.approx(26)
+    assert share.per_second == pytest.approx(2.6)
 
 
 def test_throttled_together_is_one_sign(clock: Clock) -> None:

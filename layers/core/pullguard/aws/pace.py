@@ -1,8 +1,9 @@
 """Rate limiting shared by many threads: a fixed maximum, lowered when AWS throttles.
 
 botocore retries a throttled call later, but many threads that do so independently waste most of the quota on refused
-calls. All threads therefore share one pace: unlimited until AWS throttles for the first time, then the documented
-quota, lower if AWS still throttles (other callers share the quota), and rising again while it does not.
+calls. All threads therefore share one pace: unlimited until AWS throttles for the first time, then the process's share
+of the quota, lower if AWS still throttles (other callers share the quota), and rising again while it does not. Calls
+outside the quota of task definitions have buckets of their own and are not paced.
 Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-throttling.html
 """
 
@@ -12,27 +13,37 @@ from threading import Lock
 from typing import Any, Final
 
 from pullguard.aws.answers import THROTTLED
+from pullguard.planning.ecs_quota import QUOTA_PER_S
 
-# They share a bucket of 50 calls, refilled at 20 a second.
 PACED: Final = ("DescribeTaskDefinition", "ListTaskDefinitionFamilies", "ListTaskDefinitions")
-QUOTA_PER_S: Final = 20.0
 _LEAST_PER_S: Final = 1.0
 _LESS: Final = 0.8
-_MORE_PER_S: Final = 0.2  # how much the pace rises per second without throttling
+_MORE: Final = 0.01  # how much of its share the pace rises per second without throttling
 _BETWEEN_CUTS_S: Final = 2.0  # concurrent calls are throttled together, which counts as one signal
 
 
+def _pause(seconds: float) -> None:
+    time.sleep(seconds)  # looked up at each call, so that tests can replace it
+
+
 class Pace:
-    """A pace for many threads; ``per_second`` is the maximum number of calls per second, None for no limit."""
+    """A pace for many threads; ``per_second`` is the maximum number of calls per second, None for no limit.
+
+    ``share`` is the number of calls per second after the first throttling. The instances of a function run in processes
+    that know nothing of each other: with equal shares they keep the quota together, and an instance that runs alone in
+    a quiet account is not slowed down.
+    """
 
     def __init__(
         self,
         per_second: float | None = None,
         *,
+        share: float = QUOTA_PER_S,
         clock: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], None] = time.sleep,
+        sleep: Callable[[float], None] = _pause,
     ) -> None:
         self._most = per_second
+        self._share = share
         self._per_second = per_second
         self._clock = clock
         self._sleep = sleep
@@ -65,7 +76,7 @@ class Pace:
                 return
             self._cut_at = self._grown_at = now
             if self._per_second is None:
-                self._per_second = QUOTA_PER_S
+                self._per_second = self._share
                 self._next_at = now
             else:
                 self._per_second = max(_LEAST_PER_S, self._per_second * _LESS)
@@ -73,7 +84,7 @@ class Pace:
     def _grow(self, now: float) -> None:
         if self._per_second is None:
             return
-        grown = self._per_second + _MORE_PER_S * (now - self._grown_at)
+        grown = self._per_second + _MORE * self._share * (now - self._grown_at)
         self._per_second = grown if self._most is None else min(grown, self._most)
         self._grown_at = now
 
