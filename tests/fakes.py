@@ -150,6 +150,10 @@ def denied(permission: str = "iam:GetRole", resource: str = "it") -> Unreadable:
     return Unreadable(permission=permission, resource=resource, reason="denied", detail="AccessDenied")
 
 
+def throttled(permission: str = "iam:GetRole", resource: str = "it") -> Unreadable:
+    return Unreadable(permission=permission, resource=resource, reason="throttled", detail="ThrottlingException")
+
+
 # --- Readers -----------------------------------------------------------------------------------------------------
 
 
@@ -246,10 +250,12 @@ class World:
 class Sent:
     """A fake of the clients of SQS, EventBridge and SNS: keeps everything that is sent, in order.
 
-    ``failing`` names the operations that raise instead; each entry fails one call.
+    ``failing`` names the operations that raise instead; each entry fails one call. ``postponed`` are the received
+    messages that were made to come back: receipt handle and seconds.
     """
 
     def __init__(self) -> None:
+        self.postponed: list[tuple[str, int]] = []
         self.messages: list[dict[str, Any]] = []
         self.events: list[dict[str, Any]] = []
         self.alerts: list[dict[str, Any]] = []
@@ -269,6 +275,10 @@ class Sent:
         self._may_fail("send_message_batch")
         self.messages += [{"QueueUrl": QueueUrl, **entry} for entry in Entries]
         return {}
+
+    def change_message_visibility(self, *, QueueUrl: str, ReceiptHandle: str, VisibilityTimeout: int) -> None:  # noqa: N803
+        assert QueueUrl == "validations"
+        self.postponed.append((ReceiptHandle, VisibilityTimeout))
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:  # noqa: N803
         self._may_fail("put_events")

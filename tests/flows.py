@@ -132,6 +132,7 @@ class Harness:
             services=self.services,
             reporter=self.reporter,
             queues=self.queues,
+            validation_queue_url="validations",
             grant_queue_url="grants.fifo",
             reregister_queue_url="reregistrations.fifo",
             mode=self.mode,

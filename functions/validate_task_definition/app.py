@@ -24,7 +24,8 @@ def handler(event: dict[str, Any], context: Any) -> Any:
     validator, receiver = deployment.validator(), deployment.receiver("validate_task_definition", context)
 
     def run(record: SQSRecord) -> Any:
-        return validator.run(record.body, message_id=record.message_id)
+        receives, handle = int(record.attributes.approximate_receive_count), record.receipt_handle
+        return validator.run(record.body, message_id=record.message_id, receives=receives, receipt_handle=handle)
 
     with receiver.at_once(SQSEvent(event).records, run) as result_of:
 

@@ -89,7 +89,7 @@ STATEMENTS = (
     _on_the_path(ALERT, "ReadAndMark", "dynamodb:GetItem"),
     Statement(
         function=SWEEP,
-        sid="TaskDefinitionsAndWhereTheyRun",
+        sid="FamiliesAndWhereTheyRun",
         refused="ecs:ListTaskDefinitionFamilies",
         stir=_sweep,
     ),

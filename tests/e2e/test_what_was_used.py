@@ -35,6 +35,7 @@ UNSEEN = {
     ("reregister_task_definition", "iam:PassRole"): "RegisterTaskDefinition asks (test_statements.py misses it)",
     ("reregister_task_definition", "ecs:TagResource"): "the same",
     ("validate_task_definition", "iam:SimulatePrincipalPolicy"): "the embedded AWS has no simulator",
+    ("validate_task_definition", "sqs:ChangeMessageVisibility"): "nothing throttles here",
     (
         "sweep_account",
         "dynamodb:DeleteItem",

@@ -305,10 +305,18 @@ def test_a_forged_event_causes_no_alert(stack: Stack, start: Start, broken: str)
 
 
 def test_a_sweep_requests_the_validation_of_everything(stack: Stack, start: Start, broken: str) -> None:
-    other = register(stack, "registry/ghcr", role="arn:aws:iam::123456789012:role/x", family="api")
+    register(stack, "registry/ghcr", role="arn:aws:iam::123456789012:role/x", family="api")
     scheduled = json.dumps({"detail-type": "Scheduled Event", "id": "e-1"})
     assert failed(start("sweep_account")(sqs_event(scheduled))) == []
-    assert {each["task_definition"] for each in bodies(stack, "ValidationQueue")} == {broken, other}
+    messages = [each["Body"] for each in stack.messages("ValidationQueue")]
+    assert sorted(json.loads(each)["family"] for each in messages) == ["api", "web"]
+    assert failed(start("validate_task_definition")(sqs_event(*messages))) == []
+    opened = [
+        each["detail"]["finding"]["task_definition"]
+        for each in bodies(stack, "AlertQueue")
+        if "finding" in each["detail"]
+    ]
+    assert broken in opened
     assert any(item["pk"]["S"] == "SWEEP" for item in stack.items())
 
 

@@ -112,7 +112,7 @@ class Wire:
         fault = self.fault if self.place in (len(self.calls) - 1, self.calls[-1]) else None
         if fault in _CODES and (not retried or fault in _AGAIN):
             self.spoilt = True
-            return _error(request, _CODES[fault])
+            return refusal(request, _CODES[fault])
         answer: AWSResponse | None = botocore_stubber(event_name, request)
         if fault in _LOST and (not retried or fault in _AGAIN):
             self.spoilt = True
@@ -139,7 +139,7 @@ class _Body:
         yield self._content
 
 
-def _error(request: Any, code: str) -> AWSResponse:
+def refusal(request: Any, code: str) -> AWSResponse:
     """Return AWS's refusal in the form of the request's protocol."""
     kind = request.headers.get("Content-Type", b"")
     is_json = b"json" in (kind.encode() if isinstance(kind, str) else kind)

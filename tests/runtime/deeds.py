@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pullguard.domain.messages import ValidationRequest
+from pullguard.domain.messages import FamilyRequest, ValidationRequest
 from sandbox.agent import fetch
 from sandbox.demo.evidence import OWN_POLICY
 from sandbox.demo.scene import Scene
@@ -182,8 +182,8 @@ def _an_alert_is_published(scene: Scene) -> None:
 
 
 def _all_families_are_asked_about(scene: Scene) -> None:
-    asked = [request.task_definition.resource_name.partition(":")[0] for request in requests(scene, "ValidationQueue")]
-    assert set(asked) >= set(demo.SECRETS)
+    asked = {FamilyRequest.parse(each["Body"]).family for each in messages(scene, "ValidationQueue")}
+    assert asked >= set(demo.SECRETS)
 
 
 DEEDS = (

@@ -9,7 +9,17 @@ from hypothesis import strategies as st
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Rejected
-from pullguard.domain.messages import ATTEMPTS_MAX, BODY_MAX_CHARS, Home, ValidationRequest, parse_object
+from pullguard.domain.messages import (
+    ATTEMPTS_MAX,
+    BODY_MAX_CHARS,
+    FamilyRequest,
+    Home,
+    Review,
+    ValidationRequest,
+    parse_command,
+    parse_message,
+    parse_object,
+)
 from pullguard.domain.provenance import Provenance
 from tests.fakes import revision_arn
 
@@ -77,6 +87,34 @@ def test_a_bad_message_is_rejected_with_its_reason(body: str, words: str) -> Non
     assert words in str(rejected.value)
     assert "\n" not in str(rejected.value)
     assert len(str(rejected.value)) < 1000
+
+
+NEWEST = FamilyRequest(family="web", provenance=ASKED_FOR.provenance)
+REVIEW = Review(role=Arn.parse("arn:aws:iam::111122223333:role/x"), provenance=ASKED_FOR.provenance)
+
+
+def test_the_validator_takes_three_kinds_of_messages() -> None:
+    assert json.loads(NEWEST.to_json()) == {"family": "web", "cause": GOOD["cause"]}
+    for message in (ASKED_FOR, NEWEST, REVIEW):
+        assert parse_message(message.to_json()) == message
+
+
+def test_a_family_is_nothing_that_an_executor_acts_on() -> None:
+    for parse in (parse_command, ValidationRequest.parse):
+        with pytest.raises(Rejected, match='has no "task_definition"'):
+            parse(NEWEST.to_json())
+
+
+@pytest.mark.parametrize("family", [None, 7, "", "a b", "web:7", str(revision_arn()), "f" * 256])
+def test_a_message_about_no_family_is_rejected(family: object) -> None:
+    with pytest.raises(Rejected, match=r'"family" is .*, not the name of a family'):
+        parse_message(json.dumps({"family": family, "cause": GOOD["cause"]}))
+
+
+@pytest.mark.parametrize("cause", [None, "because", {"kind": "x", "event_id": "e"}])
+def test_a_message_about_a_family_needs_its_cause(cause: object) -> None:
+    with pytest.raises(Rejected, match="cause"):
+        parse_message(json.dumps({"family": "web", "cause": cause}))
 
 
 HOME = Home(account="111122223333", region="us-east-1")

@@ -48,7 +48,7 @@ def _body(at: datetime) -> str:
 
 
 def _validate(here: Harness, at: datetime) -> object:
-    return here.validator().run(_body(at), message_id="m-1")
+    return here.validator().run(_body(at), message_id="m-1", receives=1, receipt_handle="r")
 
 
 def _patch(here: Harness, at: datetime) -> object:

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from unittest.mock import MagicMock
@@ -11,6 +12,7 @@ from pullguard.domain.lookup import VERIFICATION_SWITCHED_OFF
 from pullguard.domain.policy_document import POLICY_NAME
 from pullguard.domain.role_policy import RevocationRules
 from pullguard.domain.verification import Verification
+from pullguard.planning.ecs_quota import SHARE_PER_S
 from pullguard.runtime.bootstrap import Deployment
 from pullguard.runtime.receiver import Refused
 from pullguard.runtime.settings import POWERTOOLS
@@ -58,6 +60,7 @@ class Rejects:
 
     def __init__(self) -> None:
         self.sent: list[dict[str, Any]] = []
+        self.meta = MagicMock()
 
     def send_message(self, **message: Any) -> None:
         self.sent.append(message)
@@ -156,6 +159,42 @@ def test_validators_share_the_ledger_and_nothing_that_they_read(deployment: Depl
     assert one.readers is not other.readers
     assert one.done is not other.done
     assert one.ledger is other.ledger
+
+
+PACED = {
+    "validate_task_definition": Deployment.VALIDATORS,
+    "patch_execution_role": Deployment.EXECUTORS,
+    "reregister_task_definition": Deployment.EXECUTORS,
+    "sweep_account": Deployment.SWEEPERS,
+}
+
+
+@pytest.mark.parametrize("function", PACED)
+def test_the_instances_of_a_function_keep_the_quota_of_ecs_together(function: str) -> None:
+    (source,) = load().functions()[function]["Events"].values()
+    assert source["Properties"]["ScalingConfig"]["MaximumConcurrency"] == PACED[function]
+
+
+@pytest.mark.parametrize(
+    ("made_by", "instances"),
+    [
+        (Deployment.validator, Deployment.VALIDATORS),
+        (Deployment.executor, Deployment.EXECUTORS),
+        (Deployment.sweeper, Deployment.SWEEPERS),
+    ],
+    ids=["validator", "executor", "sweeper"],
+)
+def test_a_throttled_function_takes_its_share(made_by: Callable[[Deployment], object], instances: int) -> None:
+    here = Deployment(ENVIRONMENT, *Deployment.VALIDATOR_NEEDS, *Deployment.EXECUTOR_NEEDS, *Deployment.SWEEPER_NEEDS)
+    made: Any = Made(Rejects())
+    here.clients = made
+    for _ in range(3):
+        made_by(here)
+    registered = [call.args for call in made.get("ecs").meta.events.register.call_args_list]
+    (pace,) = (each.__self__ for event, each in registered if event == "needs-retry.ecs.DescribeTaskDefinition")
+    assert pace.per_second is None
+    pace.throttled()
+    assert pace.per_second == SHARE_PER_S / instances
 
 
 def test_no_client_is_made_before_it_is_needed() -> None:

@@ -6,8 +6,8 @@ import pytest
 
 from pullguard.domain.arn import Arn
 from pullguard.store.ledger import Ledger
-from pullguard.store.task_definitions import Sweep
-from pullguard.workflows.settle import SECRETS_PER_ROLE, WAITS_S, Progress, Settler
+from pullguard.store.task_definitions import Known, KnownFamily, Sweep
+from pullguard.workflows.settle import SECRETS_PER_ROLE, WAITS_S, Progress, Settler, remaining
 from tests.fakes import NOW, World, revision_arn, role_arn, secret
 from tests.flows import Harness
 from tests.unit.workflows.granted_role import keep, recorded
@@ -107,3 +107,57 @@ def test_the_metrics_of_a_sweep(most: int | None, named: set[str]) -> None:
         "SweepUncertain": 1,
     }
     assert set(measures) - {"SweepAsked", "SweepAnswered", "SweepUncertain"} == named
+
+
+def test_families_count_as_revisions_do(harness: Harness) -> None:
+    for family in ("a", "b", "c"):
+        harness.definition_store.ask_family(family, SWEEP.id, now=NOW)
+    harness.definition_store.ask_family("d", "s-0", now=NOW)
+    answer(harness, WEB, API, JOB)
+    harness.definition_store.answer_family("a", SWEEP.id, WEB, certain=True)
+    harness.definition_store.answer_family("b", SWEEP.id, None, certain=False)
+    progress = check(harness)
+    assert (progress.asked, progress.answered, progress.uncertain, progress.missing) == (6, 5, 1, ("c", "b"))
+    assert not progress.complete
+    for family in ("b", "c"):
+        harness.definition_store.answer_family(family, SWEEP.id, None, certain=True)
+    assert check(harness, 1).complete
+
+
+OLD, NEW = revision_arn("web", 6), revision_arn("web", 7)
+OPEN = KnownFamily(family="web", asked="s-1")
+ANSWERED = KnownFamily(family="web", asked="s-1", answered="s-1", newest=NEW)
+REMAINING: dict[str, tuple[Known, tuple[KnownFamily, ...], int, bool]] = {
+    "of-a-family-that-is-not-listed": (Known(task_definition=OLD), (), 0, True),
+    "of-a-family-without-an-answer": (Known(task_definition=OLD), (OPEN,), 0, False),
+    "of-a-family-that-answered-an-earlier-sweep": (
+        Known(task_definition=OLD),
+        (replace(ANSWERED, answered="s-0"),),
+        0,
+        False,
+    ),
+    "of-a-family-without-an-answer-at-last": (Known(task_definition=OLD), (OPEN,), LAST, True),
+    "older-than-the-newest": (Known(task_definition=OLD), (ANSWERED,), 0, True),
+    "the-newest": (Known(task_definition=NEW), (ANSWERED,), 0, False),
+    "the-newest-that-is-in-use": (Known(task_definition=NEW, used="s-1"), (ANSWERED,), 0, False),
+    "newer-than-the-newest": (Known(task_definition=NEW), (replace(ANSWERED, newest=OLD),), 0, True),
+    "of-a-family-that-is-gone": (Known(task_definition=NEW), (replace(ANSWERED, newest=None),), 0, True),
+    "of-another-family": (Known(task_definition=API), (OPEN,), 0, True),
+    "asked-for-by-an-earlier-sweep": (Known(task_definition=OLD, asked="s-0", check=0), (ANSWERED,), 0, True),
+    "asked-for-by-an-earlier-check": (Known(task_definition=OLD, asked="s-1", check=0), (ANSWERED,), 1, False),
+    "asked-for-by-this-check": (Known(task_definition=OLD, asked="s-1", check=1), (ANSWERED,), 1, True),
+    "asked-for-by-this-check-and-answered": (
+        Known(task_definition=OLD, asked="s-1", answered="s-1", check=1),
+        (ANSWERED,),
+        1,
+        False,
+    ),
+    "asked-for-by-an-earlier-version": (Known(task_definition=OLD, asked="s-1"), (ANSWERED,), 0, False),
+}
+
+
+@pytest.mark.parametrize(("known", "families", "number", "asks"), REMAINING.values(), ids=REMAINING)
+def test_the_revisions_that_are_still_to_be_asked_for(
+    known: Known, families: tuple[KnownFamily, ...], number: int, asks: bool
+) -> None:
+    assert list(remaining([known], families, "s-1", number)) == [known] * asks

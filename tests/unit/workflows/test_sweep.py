@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
+from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow, Rejected
 from pullguard.domain.lookup import Unreadable
 from pullguard.domain.messages import LISTED, UNLISTED
@@ -36,11 +38,6 @@ class SweepHarness:
         request = {"status": "ACTIVE", "maxResults": 100, **({"nextToken": token} if token else {})}
         answer = {"families": list(families), **({"nextToken": following} if following else {})}
         self.stubber.add_response("list_task_definition_families", answer, request)
-
-    def expect_newest(self, family: str, revision: int = 7) -> None:
-        definition = {"taskDefinitionArn": str(revision_arn(family, revision)), "status": "ACTIVE"}
-        request = {"taskDefinition": family, "include": ["TAGS"]}
-        self.stubber.add_response("describe_task_definition", {"taskDefinition": definition}, request)
 
     def expect_use(self, *, services: tuple[str, ...] = (), tasks: tuple[str, ...] = ()) -> None:
         """One cluster, with services and tasks of these revisions."""
@@ -97,21 +94,25 @@ class SweepHarness:
     def sweep(self, *families: str) -> Swept:
         """Sweep an account whose families fit one page, and nothing runs."""
         self.expect_families(*families)
-        for family in families:
-            self.expect_newest(family)
         self.expect_use()
         return self.step(SCHEDULED)
 
-    def answer(self, *families: str, certain: bool = True, sweep: str = "e-1") -> None:
+    def answer(self, *families: str, newest: int = 7, certain: bool = True, sweep: str = "e-1") -> None:
+        """Answer the requests about families, each with its newest revision."""
         for family in families:
-            self.harness.definition_store.answer(revision_arn(family), sweep, certain=certain)
+            self.harness.definition_store.answer_family(family, sweep, revision_arn(family, newest), certain=certain)
+
+    def answer_revision(self, family: str, revision: int = 7) -> None:
+        self.harness.definition_store.answer(revision_arn(family, revision), "e-1", certain=True)
 
     def complete(self) -> str | None:
         found = self.harness.definition_store.complete()
         return found["sweep"] if found else None
 
     def asked(self) -> list[str]:
-        return [each["task_definition"] for each in self.harness.sent.bodies("validations")]
+        """The families and the revisions (as ``web:7``) of the requests, in order."""
+        bodies = self.harness.sent.bodies("validations")
+        return [each.get("family") or Arn.parse(each["task_definition"]).resource_name for each in bodies]
 
 
 @pytest.fixture
@@ -129,112 +130,196 @@ def test_revisions_started_by_schedules_and_callers_are_requested_like_those_of_
     )
     here.harness.starts.keep_alone(revision_arn("web", 5), ran=False)
     here.sweep("web")
-    assert here.asked() == [str(revision_arn("web", number)) for number in (3, 4, 5, 7)]
+    here.answer("web")
+    here.check()
+    assert here.asked() == ["web", "web:3", "web:4", "web:5"]
     assert here.harness.starts.schedules() == here.schedules
 
 
 def test_schedules_that_could_not_be_read_keep_nothing_else_from_being_asked_for(here: SweepHarness) -> None:
     here.schedules = Unreadable(permission="scheduler:ListSchedules", resource="*", reason="denied")
     here.sweep("web")
-    assert here.asked() == [str(revision_arn("web"))]
+    assert here.asked() == ["web"]
     assert isinstance(here.harness.starts.schedules(), Unreadable)
 
 
-def test_a_sweep_asks_for_the_newest_of_each_family_and_for_all_that_runs(here: SweepHarness) -> None:
+def test_a_sweep_asks_for_each_family_and_then_for_older_revisions_that_run(here: SweepHarness) -> None:
     here.expect_families("api", "web")
-    here.expect_newest("api")
-    here.expect_newest("web", 9)
     here.expect_use(
         services=(str(revision_arn("web", 3)),), tasks=(str(revision_arn("job", 1)), str(revision_arn("api")))
     )
     result = here.step(SCHEDULED)
-    assert here.asked() == [
-        str(revision_arn("api")),
-        str(revision_arn("job", 1)),
-        str(revision_arn("web", 3)),
-        str(revision_arn("web", 9)),
-    ]
-    assert (result.asked, result.done, result.sweep) == (4, True, "e-1")
+    assert (result.asked, result.done, result.sweep) == (2, True, "e-1")
     assert here.harness.definition_store.sweep_state() == {"sweep": "e-1", "ended_at": NOW.isoformat()}
     assert here.harness.sent.bodies("sweeps") == [{"sweep": "e-1", "check": 0}]
+    here.answer("api")
+    here.answer("web", newest=9)
+    assert here.check().asked == 2  # the family job has no ACTIVE revision, and api:7 is the newest of its family
+    assert here.asked() == ["api", "web", "job:1", "web:3"]
+    assert {each["cause"]["kind"] for each in here.harness.sent.bodies("validations")} == {LISTED}
+
+
+def test_the_revisions_of_a_family_wait_for_its_answer_but_not_beyond_the_last_check(here: SweepHarness) -> None:
+    here.expect_families("api", "web")
+    here.expect_use(services=tuple(str(revision_arn(family, 3)) for family in ("api", "web")))
+    here.step(SCHEDULED)
+    here.answer("api")
+    here.check()
+    assert here.asked() == ["api", "web", "api:3"]
+    for number in range(1, len(WAITS_S)):
+        here.check(number)
+    assert here.asked() == ["api", "web", "api:3", "web:3"]
+    assert here.complete() is None
 
 
 def test_a_page_asks_for_the_next_one(here: SweepHarness) -> None:
     here.expect_families("api", following="more")
-    here.expect_newest("api")
     here.expect_use()
     assert not here.step(SCHEDULED).done
     assert here.harness.sent.bodies("sweeps") == [{"sweep": "e-1", "token": "more"}]
     assert here.harness.definition_store.sweep_state() is None
 
     here.expect_families("web", token="more")
-    here.expect_newest("web")
     last = here.step(json.dumps({"sweep": "e-1", "token": "more"}))
     assert (last.done, last.sweep) == (True, "e-1")
-    assert here.asked() == [str(revision_arn("api")), str(revision_arn("web"))]
+    assert here.asked() == ["api", "web"]
 
 
 def test_a_sweep_that_was_asked_for_by_another_function_begins_at_the_beginning(here: SweepHarness) -> None:
-    here.expect_families()
-    here.expect_use(services=(str(revision_arn()),))
+    here.expect_families("web")
+    here.expect_use()
     assert here.step(json.dumps({"sweep": "abc", "token": None})).asked == 1
 
 
-def test_a_family_that_is_gone_meanwhile_is_passed_over(here: SweepHarness) -> None:
-    here.expect_families("gone", "web")
-    here.stubber.add_client_error("describe_task_definition", "ClientException")
-    here.expect_newest("web")
+def test_a_family_that_is_gone_meanwhile_leaves_its_known_revisions_to_ask_for(here: SweepHarness) -> None:
+    here.harness.ledger.entries.keep_references(revision_arn("gone"), Entry(), frozenset())
+    here.sweep("gone")
+    here.harness.definition_store.answer_family("gone", "e-1", None, certain=True)
+    here.check()
+    assert here.asked() == ["gone", "gone:7"]
+
+
+def test_a_family_whose_name_ecs_would_refuse_blocks_no_other(here: SweepHarness) -> None:
+    here.expect_families("web", "no family", "")
     here.expect_use()
     assert here.step(SCHEDULED).asked == 1
+    here.answer("web")
+    here.check()
+    assert here.complete() == "e-1"
 
 
-def test_a_family_that_cannot_be_read_is_not_passed_over_in_silence(here: SweepHarness) -> None:
-    here.expect_families("web")
-    here.stubber.add_client_error("describe_task_definition", "AccessDeniedException")
-    with pytest.raises(NotNow, match="ecs:DescribeTaskDefinition"):
+def test_a_page_that_cannot_be_listed_is_not_passed_over_in_silence(here: SweepHarness) -> None:
+    here.stubber.add_client_error("list_task_definition_families", "AccessDeniedException")
+    with pytest.raises(NotNow, match="ecs:ListTaskDefinitionFamilies on the account: access was denied"):
         here.step(SCHEDULED)
     assert here.harness.definition_store.sweep_state() is None
+    assert here.harness.sent.messages == []
+
+
+@pytest.mark.parametrize(
+    ("operation", "error"),
+    [
+        ("list_task_definition_families", "ThrottlingException"),
+        ("list_clusters", "ThrottlingException"),
+        ("list_clusters", "ServerException"),
+    ],
+)
+def test_a_page_that_aws_did_not_answer_is_asked_for_again_soon(here: SweepHarness, operation: str, error: str) -> None:
+    if operation == "list_clusters":
+        here.expect_families("web")
+    here.stubber.add_client_error(operation, error)
+    assert "is asked for again: ecs:List" in here.step(SCHEDULED).why
+    (again,) = here.harness.sent.messages
+    assert (again["QueueUrl"], again["DelaySeconds"]) == ("sweeps", 15)
+    here.expect_families("web")
+    here.expect_use()
+    assert here.step(again["MessageBody"]).done
+    assert here.asked() == ["web"]
+
+
+def test_requests_and_pages_are_spread_over_the_share_of_the_quota(here: SweepHarness) -> None:
+    families = tuple(f"f-{number:02}" for number in range(74))
+    here.expect_families(*families, following="more")
+    here.expect_use()
+    here.step(SCHEDULED)
+    *requests, page = here.harness.sent.messages
+    assert Counter(each["DelaySeconds"] for each in requests) == {0: 19, 1: 18, 2: 19, 3: 18}
+    assert page["DelaySeconds"] == 4  # 75 calls
+    here.harness.later(seconds=6)
+    here.expect_families("web", token="more", following="last")
+    here.step(page["MessageBody"])
+    assert here.harness.sent.messages[-1]["DelaySeconds"] == 0  # it came two seconds late, which are made up for
 
 
 def test_a_service_of_another_controller_may_name_no_revision(here: SweepHarness) -> None:
     here.expect_families()
     here.expect_use(services=("",))
-    assert here.step(SCHEDULED).asked == 0
+    here.step(SCHEDULED)
+    here.check()
+    assert here.asked() == []
 
 
 # --- What no page lists any more ---------------------------------------------------------------------------------
 
 
-def test_a_known_revision_that_is_not_listed_is_requested_as_such(here: SweepHarness) -> None:
-    here.harness.ledger.entries.keep_references(revision_arn("gone"), Entry(), frozenset())
-    here.harness.ledger.entries.keep_references(revision_arn("web"), Entry(), frozenset())
-    assert here.sweep("web").asked == 2
-    asked = {each["task_definition"]: each["cause"]["kind"] for each in here.harness.sent.bodies("validations")}
-    assert asked == {str(revision_arn("web")): LISTED, str(revision_arn("gone")): UNLISTED}
+def test_a_known_revision_that_is_neither_newest_nor_in_use_is_requested_as_such(here: SweepHarness) -> None:
+    for known in (revision_arn("gone"), revision_arn("web"), revision_arn("web", 6)):
+        here.harness.ledger.entries.keep_references(known, Entry(), frozenset())
+    here.sweep("web")
+    here.answer("web")
+    assert here.check().asked == 2
+    kinds = [each["cause"]["kind"] for each in here.harness.sent.bodies("validations")]
+    assert dict(zip(here.asked(), kinds, strict=True)) == {"web": LISTED, "gone:7": UNLISTED, "web:6": UNLISTED}
+    assert [each["DelaySeconds"] for each in here.harness.sent.messages if each["QueueUrl"] == "validations"] == [0] * 3
 
 
 def test_it_is_asked_for_after_the_last_page_only(here: SweepHarness) -> None:
     here.harness.ledger.entries.keep_references(revision_arn("web"), Entry(), frozenset())
     here.expect_families("api", following="more")
-    here.expect_newest("api")
     here.expect_use()
     here.step(SCHEDULED)
-    assert here.asked() == [str(revision_arn("api"))]
+    here.check()
+    assert here.asked() == ["api"]
     here.expect_families("web", token="more")
-    here.expect_newest("web")
     here.step(json.dumps({"sweep": "e-1", "token": "more"}))
-    assert {each["cause"]["kind"] for each in here.harness.sent.bodies("validations")} == {LISTED}
+    here.answer("api", "web")
+    here.check()
+    assert here.asked() == ["api", "web"]
+    assert here.complete() == "e-1"
 
 
 def test_a_revision_that_became_known_since_is_requested_by_the_next_check(here: SweepHarness) -> None:
     here.sweep("web")
     here.answer("web")
-    here.harness.ledger.entries.keep_references(revision_arn("late"), Entry(), frozenset())
+    here.harness.ledger.entries.keep_references(revision_arn("web", 8), Entry(), frozenset())
     swept = here.check()
     assert (swept.asked, here.complete()) == (1, None)
-    here.answer("late")
+    here.answer_revision("web", 8)
     here.check(1)
     assert here.complete() == "e-1"
+
+
+def test_a_check_that_dies_asks_again(here: SweepHarness) -> None:
+    here.harness.ledger.entries.keep_references(revision_arn("gone"), Entry(), frozenset())
+    here.sweep("web")
+    here.answer("web")
+    here.harness.sent.failing = ["send_message_batch"]
+    with pytest.raises(Crash):
+        here.check()
+    assert here.check().asked == 1
+    assert here.check(1).asked == 0
+    assert here.asked() == ["web", "gone:7"]
+
+
+def test_a_family_of_an_earlier_sweep_says_nothing_about_this_one(here: SweepHarness) -> None:
+    here.sweep("web")
+    here.answer("web")
+    here.harness.ledger.entries.keep_references(revision_arn("web"), Entry(), frozenset())
+    here.expect_families()
+    here.expect_use()
+    here.step(json.dumps({"sweep": "e-2", "token": None}))
+    here.check(sweep="e-2")
+    assert here.asked() == ["web", "web:7"]
 
 
 # --- Completeness ------------------------------------------------------------------------------------------------
@@ -246,7 +331,7 @@ def test_a_sweep_is_complete_once_everything_is_answered(here: SweepHarness) -> 
     waiting = here.check()
     assert waiting.measures == {"SweepAsked": 2, "SweepAnswered": 1, "SweepUncertain": 0}
     assert waiting.progress is not None
-    assert waiting.progress.missing == (str(revision_arn("web")),)
+    assert waiting.progress.missing == ("web",)
     assert here.complete() is None
     here.answer("web")
     ended = {"SweepAsked": 2, "SweepAnswered": 2, "SweepUncertain": 0, "SecretsPerRoleMax": 0}
@@ -308,11 +393,12 @@ def test_a_forgotten_revision_need_not_answer(here: SweepHarness) -> None:
     here.harness.ledger.entries.keep_references(revision_arn("gone"), Entry(), frozenset())
     here.sweep("web")
     here.answer("web")
-    here.harness.definition_store.forget(revision_arn("gone"))
-    here.answer("gone")  # the validator stamps what it has just forgotten
     here.check()
+    here.harness.definition_store.forget(revision_arn("gone"))
+    here.answer_revision("gone")  # the validator stamps what it has just forgotten
+    here.check(1)
     assert here.complete() == "e-1"
-    assert [known.task_definition for known in here.harness.definition_store.known()] == [revision_arn("web")]
+    assert here.harness.definition_store.known() == ()
 
 
 # --- Sweeps that overlap, die, or are forged ---------------------------------------------------------------------
@@ -321,7 +407,6 @@ def test_a_forgotten_revision_need_not_answer(here: SweepHarness) -> None:
 def test_the_later_of_two_sweeps_takes_over_and_the_earlier_never_completes(here: SweepHarness) -> None:
     here.sweep("web")
     here.expect_families("web")
-    here.expect_newest("web")
     here.expect_use()
     here.step(json.dumps({"sweep": "e-2", "token": None}))
     here.answer("web", sweep="e-1")  # a late answer to the earlier one
@@ -358,7 +443,6 @@ def test_a_step_that_dies_is_repeated(here: SweepHarness, operation: str) -> Non
 
 def test_a_sweep_that_died_half_way_is_never_complete(here: SweepHarness) -> None:
     here.expect_families("api", following="more")
-    here.expect_newest("api")
     here.expect_use()
     here.step(SCHEDULED)
     here.answer("api")
@@ -369,7 +453,6 @@ def test_a_sweep_that_died_half_way_is_never_complete(here: SweepHarness) -> Non
 @pytest.mark.parametrize("token", ["the-last-page", ""])
 def test_a_forged_step_skips_no_page(here: SweepHarness, token: str) -> None:
     here.expect_families("api", following="more")
-    here.expect_newest("api")
     here.expect_use()
     here.step(SCHEDULED)
     sent = len(here.harness.sent.messages)

@@ -7,13 +7,12 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
 from pullguard.domain.arn import Arn
-from pullguard.domain.errors import Rejected
+from pullguard.domain.errors import NotNow, Rejected
 from pullguard.domain.messages import LISTED, Review, ValidationRequest, request_about
 from pullguard.domain.policy_document import policy_document, render
 from pullguard.domain.provenance import Provenance
@@ -177,8 +176,8 @@ def test_a_sweep_asks_about_it_before_it_lists_anything(set_up: SetUp) -> None:
     here = set_up(granting.BROKEN, stop=switch_text(STOP))
     here.execute()
     here.harness.ledger.holds.keep_waiting(ROLE, now=NOW)
-    here.ecs.add_client_error("list_task_definition_families", "ThrottlingException")
-    with pytest.raises(ClientError, match="Throttling"):
+    here.ecs.add_client_error("list_task_definition_families", "AccessDeniedException")
+    with pytest.raises(NotNow):
         here.sweep()
     assert sorted(here.asked()) == sorted([(str(WEB), LISTED), (str(ROLE), LISTED)])
 
@@ -237,7 +236,9 @@ def test_a_review_is_not_refused_by_an_open_breaker(revoking: Callable[..., revo
 
 def test_the_validator_sends_a_review_on_in_its_roles_group(ledger: Ledger) -> None:
     here = Harness(ledger, granting.BROKEN)
-    assert here.validator().run(REVIEW.to_json(), message_id="m-1") == Forwarded(role=str(ROLE))
+    assert here.validator().run(REVIEW.to_json(), message_id="m-1", receives=1, receipt_handle="r") == Forwarded(
+        role=str(ROLE)
+    )
     here.queues.command("direct", REVIEW, group=str(ROLE), message_id="m-1")
     sent, direct = here.sent.messages
     assert sent == {**direct, "QueueUrl": "grants.fifo"}
@@ -247,5 +248,7 @@ def test_another_accounts_role_is_rejected(ledger: Ledger) -> None:
     other = Arn.parse("arn:aws:iam::999999999999:role/web-execution")
     here = Harness(ledger, granting.BROKEN)
     with pytest.raises(Rejected, match="not of this account"):
-        here.validator().run(request_about(other, REVIEW.provenance).to_json(), message_id="m-1")
+        here.validator().run(
+            request_about(other, REVIEW.provenance).to_json(), message_id="m-1", receives=1, receipt_handle="r"
+        )
     assert here.sent.messages == []

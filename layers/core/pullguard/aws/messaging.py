@@ -4,11 +4,11 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from pullguard.aws.answers import asks
 from pullguard.domain.errors import PullguardError
-from pullguard.domain.messages import Review, ValidationRequest
+from pullguard.domain.messages import Message, Review, ValidationRequest
 from pullguard.domain.pasted_credentials import redacted
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sns.type_defs import MessageAttributeValueTypeDef
     from mypy_boto3_sqs import SQSClient
 
+M = TypeVar("M", bound=Message)
 _A_BATCH = 10  # SendMessageBatch and PutEvents
 _REASON_MAX_CHARS = 1024
 _SUBJECT_MAX_CHARS = 99
@@ -34,16 +35,16 @@ class Queues:
         self._client = client
 
     @asks("sqs:SendMessage")
-    def request(self, queue_url: str, requests: Iterable[ValidationRequest | Review], *, delay_s: int = 0) -> int:
+    def request(self, queue_url: str, requests: Iterable[Message], *, delay_s: int = 0) -> int:
         """Send messages to a standard queue; return how many."""
         return self._send(queue_url, ((each, delay_s) for each in requests))
 
     @asks("sqs:SendMessage")
-    def delayed(self, queue_url: str, requests: Mapping[ValidationRequest | Review, int]) -> int:
+    def delayed(self, queue_url: str, requests: Mapping[M, int]) -> int:
         """Send messages to a standard queue, each after its delay in seconds (at most 900); return how many."""
         return self._send(queue_url, requests.items())
 
-    def _send(self, queue_url: str, requests: Iterable[tuple[ValidationRequest | Review, int]]) -> int:
+    def _send(self, queue_url: str, requests: Iterable[tuple[Message, int]]) -> int:
         remaining, sent = iter(requests), 0
         while some := list(islice(remaining, _A_BATCH)):
             answer = self._client.send_message_batch(
@@ -76,6 +77,16 @@ class Queues:
     def send(self, queue_url: str, message: Mapping[str, Any], *, delay_s: int = 0) -> None:
         """Send any JSON object to a standard queue, delayed by ``delay_s`` seconds (at most 900)."""
         self._client.send_message(QueueUrl=queue_url, MessageBody=json.dumps(message), DelaySeconds=delay_s)
+
+    @asks("sqs:ChangeMessageVisibility")
+    def postpone(self, queue_url: str, receipt_handle: str, *, seconds: int) -> None:
+        """Let a received message that is not deleted come back after ``seconds``, not after the queue's timeout.
+
+        Source: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ChangeMessageVisibility.html
+        """
+        self._client.change_message_visibility(
+            QueueUrl=queue_url, ReceiptHandle=receipt_handle, VisibilityTimeout=seconds
+        )
 
     @asks("sqs:SendMessage")
     def reject(self, queue_url: str, body: str, *, reason: str, function: str, group: str | None = None) -> None:

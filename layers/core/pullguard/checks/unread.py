@@ -53,7 +53,7 @@ def _sentences(unread: tuple[Unreadable, ...], decrypting: str | None) -> Iterat
         yield f"Allow Pullguard (or the principal that runs the audit) {_named(denied)}{more}."
     for each in (each for each in unread if each.reason == "refused"):
         yield _refused(each)
-    if unanswered := [each for each in unread if each.reason in ("throttled", "unreachable")]:
+    if unanswered := [each for each in unread if each.is_passing]:
         yield f"AWS did not answer {_named(unanswered)}; the next validation or sweep asks again."
 
 

@@ -33,7 +33,8 @@ _SECRET_SUFFIX_CHARS = 7
 _VALUE_FROM_SUFFIX = re.compile(r"(?::[^:]*){1,3}")  # :json-key:stage:version, each of which may be empty
 # Parameters KeyId and AliasName: https://docs.aws.amazon.com/kms/latest/APIReference/API_DescribeKey.html
 _KEY = re.compile(r"key/[A-Za-z0-9-]+|alias/[A-Za-z0-9/_-]+")
-_TASK_DEFINITION = re.compile(r"task-definition/[A-Za-z0-9_-]{1,255}:[1-9][0-9]{0,9}")
+_FAMILY = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_TASK_DEFINITION = re.compile(rf"task-definition/{_FAMILY.pattern}:[1-9][0-9]{{0,9}}")
 _REGION_PARTITIONS = (
     ("cn-", "aws-cn"),
     ("us-gov-", "aws-us-gov"),
@@ -101,6 +102,11 @@ def key_beside(text: str, secret: Arn) -> Arn:
 def family_of(task_definition: Arn) -> str:
     """Return the family of a task definition's ARN: ``web`` of ``task-definition/web:7``."""
     return task_definition.resource_name.rpartition(":")[0]
+
+
+def is_family(text: str) -> bool:
+    """Whether ``text`` has the form of a family's name."""
+    return _FAMILY.fullmatch(text) is not None
 
 
 def revision_of(task_definition: Arn) -> int:

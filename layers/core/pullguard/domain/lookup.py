@@ -46,6 +46,11 @@ class Unreadable:
         return f"{self.permission} on {self.resource}: {why}{f' ({self.detail})' if self.detail else ''}"
 
     @property
+    def is_passing(self) -> bool:
+        """Whether the same call may be answered seconds later."""
+        return self.reason in ("throttled", "unreachable")
+
+    @property
     def brief(self) -> str:
         """The call and its result in two words: ``ecs:DescribeTaskDefinition denied``; empty if it was not a call."""
         if self.permission == NO_PERMISSION:

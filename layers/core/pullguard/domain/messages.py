@@ -7,9 +7,9 @@ decides again, so that a forged, late or repeated message can at most cause anot
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from pullguard.domain.arn import ARN_MAX_CHARS, Arn, parse_task_definition, partition_of
+from pullguard.domain.arn import ARN_MAX_CHARS, Arn, is_family, parse_task_definition, partition_of
 from pullguard.domain.errors import Malformed, Rejected, shown
 from pullguard.domain.provenance import Provenance
 
@@ -74,6 +74,27 @@ class ValidationRequest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FamilyRequest:
+    """*Validate the newest ACTIVE revision of this family*: the sweep sends it to the validator only."""
+
+    family: str
+    provenance: Provenance
+
+    def to_json(self) -> str:
+        """Return the message's body."""
+        return json.dumps({"family": self.family, "cause": self.provenance.to_dict()})
+
+    @classmethod
+    def parse(cls, body: str) -> "FamilyRequest":
+        """Validate that ``body`` is such a message; raises ``Rejected`` with the reason if it is not."""
+        message = parse_object(body)
+        family = message.get("family")
+        if not isinstance(family, str) or not is_family(family):
+            raise Rejected(f'the message\'s "family" is {shown(repr(family))}, not the name of a family')
+        return cls(family=family, provenance=Provenance.from_dict(message.get("cause")))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Review:
     """*Check whether this role still needs its grants*: the sweep sends it to the function that may write IAM."""
 
@@ -90,11 +111,20 @@ class Review:
         return json.dumps({"role": str(self.role), "cause": self.provenance.to_dict()})
 
 
+Message: TypeAlias = ValidationRequest | FamilyRequest | Review
+"""What the validation queue delivers."""
+
+
 def request_about(subject: Arn, provenance: Provenance) -> ValidationRequest | Review:
     """Return the request about ``subject``: validation for a task definition, review for a role."""
     if subject.service == "iam":
         return Review(role=subject, provenance=provenance)
     return ValidationRequest(task_definition=subject, provenance=provenance)
+
+
+def parse_message(body: str) -> Message:
+    """Validate that ``body`` is a message for the validator; raises ``Rejected`` with the reason if it is not."""
+    return FamilyRequest.parse(body) if "family" in parse_object(body) else parse_command(body)
 
 
 def parse_command(body: str) -> ValidationRequest | Review:

@@ -1,6 +1,9 @@
 """Which revisions Pullguard acts on, and which owners' tags bear on it. Pure."""
 
+from itertools import chain
+
 from pullguard.checks.credentials_missing import to_attach
+from pullguard.checks.examine import Examination
 from pullguard.domain.facts import Facts
 from pullguard.domain.lookup import Missing, Unreadable
 from pullguard.domain.opt_in import wants_attachment
@@ -12,14 +15,26 @@ from pullguard.domain.usage import Usage
 def is_certain(facts: Facts | Missing | Unreadable) -> bool:
     """Whether everything could be read that decides what the task definition needs, and whether it is in use."""
     if isinstance(facts, Facts):
-        read = (*facts.described, facts.role, facts.registry_secrets, facts.usage)
-        return not any(isinstance(each, Unreadable) for each in read)
+        return not any(isinstance(each, Unreadable) for each in _deciding(facts))
     return isinstance(facts, Missing)
+
+
+def not_answered(facts: Facts | Missing | Unreadable, examination: Examination) -> Unreadable | None:
+    """Return a question that AWS throttled or did not answer, and that decides something: it may be answered soon."""
+    if isinstance(facts, Unreadable):
+        asked: tuple[object, ...] = (facts,)
+    else:
+        asked = (*(_deciding(facts) if isinstance(facts, Facts) else ()), *chain(*examination.unread.values()))
+    return next((each for each in asked if isinstance(each, Unreadable) and each.is_passing), None)
 
 
 def is_gone(facts: Facts | Missing | Unreadable) -> bool:
     """Whether the task definition is gone or no longer in use."""
     return isinstance(facts, Missing) or (isinstance(facts, Facts) and not in_scope(facts))
+
+
+def _deciding(facts: Facts) -> tuple[object, ...]:
+    return (*facts.described, facts.role, facts.registry_secrets, facts.usage)
 
 
 def in_scope(facts: Facts) -> bool:

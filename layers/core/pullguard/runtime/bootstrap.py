@@ -22,6 +22,7 @@ from pullguard.runtime.settings import Settings
 from pullguard.store.ledger import Ledger
 
 if TYPE_CHECKING:
+    from pullguard.aws.pace import Pace
     from pullguard.aws.readers import AwsReaders
     from pullguard.aws.ssm import StopSwitch
     from pullguard.planning.planner import Rules
@@ -67,6 +68,7 @@ class Deployment:
     )
     VALIDATOR_NEEDS: ClassVar = (
         *_PLANNER_NEEDS,
+        "validation_queue_url",
         "grant_queue_url",
         "reregister_queue_url",
         "verify_credentials",
@@ -96,6 +98,10 @@ class Deployment:
         "alerts_per_family_per_hour",
         "alerts_per_hour",
     )
+    # How many instances of each function that paces its calls to ECS run at once (MaximumConcurrency in template.yaml).
+    VALIDATORS: ClassVar = 10
+    EXECUTORS: ClassVar = 5
+    SWEEPERS: ClassVar = 2
 
     def __init__(self, environment: Mapping[str, str], *needed: str) -> None:
         try:
@@ -104,6 +110,16 @@ class Deployment:
             # For an exception the runtime would log a page of frames. This logs one line, and consumes no message.
             raise SystemExit(f"This function cannot start: {error}") from None
         self.clients = Clients()
+        self._pace: Pace | None = None
+
+    def _keep_pace(self, instances: int) -> None:
+        """Once AWS throttles this function's calls to ECS, limit them to its share: one of ``instances``."""
+        from pullguard.aws.pace import Pace
+        from pullguard.planning.ecs_quota import SHARE_PER_S
+
+        if self._pace is None:
+            self._pace = Pace(share=SHARE_PER_S / instances)
+            self._pace.keep(self.clients.get("ecs"))
 
     @property
     def home(self) -> Home:
@@ -200,6 +216,7 @@ class Deployment:
         from pullguard.store.logins import LoginStore
         from pullguard.workflows.validate import Validator
 
+        self._keep_pace(self.VALIDATORS)
         logins = LoginStore(self.clients.get("dynamodb"), self.settings.ledger_table, now=self.now)
         return Validator(
             readers=AwsReaders(
@@ -220,6 +237,7 @@ class Deployment:
             services=self.services,
             reporter=self.reporter,
             queues=self.queues,
+            validation_queue_url=self.settings.validation_queue_url,
             grant_queue_url=self.settings.grant_queue_url,
             reregister_queue_url=self.settings.reregister_queue_url,
             mode=self.settings.mode,
@@ -251,6 +269,7 @@ class Deployment:
         from pullguard.workflows.execute import Executor
         from pullguard.workflows.write_checks import WriteGuard
 
+        self._keep_pace(self.EXECUTORS)
         return Executor(
             readers=self.readers,
             ledger=self.ledger,
@@ -298,6 +317,7 @@ class Deployment:
         from pullguard.workflows.settle import Settler
         from pullguard.workflows.sweep import Sweeper
 
+        self._keep_pace(self.SWEEPERS)
         return Sweeper(
             ecs=Ecs(self.clients.get("ecs")),
             schedules=lambda clusters: started_by(

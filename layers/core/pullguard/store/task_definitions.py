@@ -4,13 +4,15 @@ The items are in the ledger's table:
 
 | pk | sk | what |
 |---|---|---|
-| KNOWN | TD#arn | the last sweep that ``asked`` for it, the last that was ``answered``, and whether ``certain`` |
+| KNOWN | TD#arn | a ``Known`` |
+| KNOWN | FAMILY#name | a ``KnownFamily``; expires 14 days after a sweep has asked for it |
 | SWEEP | CURRENT | the ``Sweep`` in progress, or the last one |
 | SWEEP | STATE | when the last sweep had listed everything |
 | SWEEP | COMPLETE | the last complete sweep, and when it ended |
 
-A sweep is complete when it has listed every page of families in order, all its requests are answered (including those
-for known but unlisted task definitions), and no answer depends on something that could not be read.
+A sweep asks for the newest revision of each family by the family's name, and for other known revisions by ARN. It is
+complete when it has listed every page of families in order, all its requests are answered, and no answer depends on
+something that could not be read.
 """
 
 from collections.abc import Mapping
@@ -21,7 +23,7 @@ from typing import Any, ClassVar, Final, Literal, TypeAlias
 from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
 from pullguard.domain.records import from_record, to_record
-from pullguard.store.table import Item, Table, td
+from pullguard.store.table import QUEUED_MAX_S, Item, Table, td
 
 FIRST_PAGE: Final = ""
 End: TypeAlias = Literal["complete", "incomplete"]
@@ -29,12 +31,28 @@ End: TypeAlias = Literal["complete", "incomplete"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """A known task definition and its state in the sweeps, whose ids are ``asked`` and ``answered``."""
+    """A known task definition and its state in the sweeps, whose ids are ``asked``, ``answered`` and ``used``.
+
+    ``used`` is the last sweep that found it in use, ``check`` the number of the check that asked for it.
+    """
 
     task_definition: Arn
     asked: str | None = None
     answered: str | None = None
     certain: bool = False
+    used: str | None = None
+    check: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownFamily:
+    """A family and its state in the sweeps; ``newest`` is the revision in the answer, None if there was none."""
+
+    family: str
+    asked: str | None = None
+    answered: str | None = None
+    certain: bool = False
+    newest: Arn | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,13 +60,15 @@ class Sweep:
     """A sweep in progress, or an ended one.
 
     ``due`` is the token of the next page to list, None when all are listed; ``last`` is that of the page before.
-    ``first`` is whether no sweep was complete before it.
+    ``paced_until`` is the time for which the requested validations suffice (planning/ecs_quota.py). ``first`` is
+    whether no sweep was complete before it.
     """
 
     id: str
     began_at: str
     due: str | None = FIRST_PAGE
     last: str | None = None
+    paced_until: datetime | None = None
     first: bool = False
     end: End | None = None
 
@@ -57,9 +77,9 @@ class Sweep:
         """Whether every page was listed."""
         return self.due is None
 
-    def turned(self, following: str | None) -> "Sweep":
+    def turned(self, following: str | None, paced_until: datetime | None = None) -> "Sweep":
         """Return the sweep after listing the due page; ``following`` is the token of the next page."""
-        return replace(self, last=self.due, due=following)
+        return replace(self, last=self.due, due=following, paced_until=paced_until)
 
 
 class TaskDefinitionStore(Table):
@@ -68,9 +88,9 @@ class TaskDefinitionStore(Table):
     PARTITIONS: ClassVar = ("KNOWN", "SWEEP")
 
     @asks("dynamodb:UpdateItem")
-    def ask(self, task_definition: Arn, sweep: str) -> None:
-        """Record that ``sweep`` requests a validation of a task definition, known or not."""
-        self._update("KNOWN", td(task_definition), {"asked": {"S": sweep}})
+    def ask(self, task_definition: Arn, sweep: str, *, check: int = 0) -> None:
+        """Record that a check of ``sweep`` requests a validation of a task definition, known or not."""
+        self._update("KNOWN", td(task_definition), {"asked": {"S": sweep}, "check": {"N": str(check)}})
 
     @asks("dynamodb:UpdateItem")
     def answer(self, task_definition: Arn, sweep: str, *, certain: bool) -> None:
@@ -85,6 +105,43 @@ class TaskDefinitionStore(Table):
             condition="asked = :sweep",
             values={":sweep": {"S": sweep}},
         )
+
+    @asks("dynamodb:UpdateItem")
+    def use(self, task_definition: Arn, sweep: str) -> None:
+        """Record that ``sweep`` found a task definition in use, known or not."""
+        self._update("KNOWN", td(task_definition), {"used": {"S": sweep}})
+
+    @asks("dynamodb:UpdateItem")
+    def ask_family(self, family: str, sweep: str, *, now: datetime) -> None:
+        """Record that ``sweep`` requests a validation of the family's newest revision.
+
+        The item outlives every message about it.
+        """
+        expires = {"N": str(int(now.timestamp() + QUEUED_MAX_S))}
+        self._update("KNOWN", _family(family), {"asked": {"S": sweep}, "expires_at_epoch_s": expires})
+
+    @asks("dynamodb:UpdateItem")
+    def answer_family(self, family: str, sweep: str, newest: Arn | None, *, certain: bool) -> None:
+        """Record that the validation is done, of the revision ``newest``; no effect if another sweep has asked since.
+
+        ``certain`` is whether everything that it needs could be read.
+        """
+        self._update(
+            "KNOWN",
+            _family(family),
+            {
+                "answered": {"S": sweep},
+                "certain": {"BOOL": certain},
+                "newest": {"NULL": True} if newest is None else {"S": str(newest)},
+            },
+            condition="asked = :sweep",
+            values={":sweep": {"S": sweep}},
+        )
+
+    @asks("dynamodb:Query")
+    def families(self, sweep: str) -> tuple[KnownFamily, ...]:
+        """Return every family that ``sweep`` has asked for."""
+        return tuple(each for each in self._each("KNOWN", _known_family, _family("")) if each.asked == sweep)
 
     def remembering(self, task_definition: Arn) -> dict[str, Any]:
         """Return the request that adds a known task definition, for the transaction that stores its references.
@@ -167,4 +224,21 @@ def _known(arn: str, item: Item) -> Known:
         asked=item.get("asked", {}).get("S"),
         answered=item.get("answered", {}).get("S"),
         certain=item.get("certain", {}).get("BOOL", False),
+        used=item.get("used", {}).get("S"),
+        check=int(item["check"]["N"]) if "check" in item else None,
     )
+
+
+def _known_family(family: str, item: Item) -> KnownFamily:
+    newest = item.get("newest", {}).get("S")
+    return KnownFamily(
+        family=family,
+        asked=item.get("asked", {}).get("S"),
+        answered=item.get("answered", {}).get("S"),
+        certain=item.get("certain", {}).get("BOOL", False),
+        newest=None if newest is None else Arn.parse(newest),
+    )
+
+
+def _family(name: str) -> str:
+    return f"FAMILY#{name}"

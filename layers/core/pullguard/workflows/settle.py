@@ -5,29 +5,31 @@ after the last check, or depend on something that could not be read; no conclusi
 ended, complete or not, every role with grants of this stack is reconciled.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from pullguard.store.task_definitions import Sweep, TaskDefinitionStore
+from pullguard.domain.arn import family_of
+from pullguard.store.task_definitions import Known, KnownFamily, Sweep, TaskDefinitionStore
 from pullguard.workflows.review_roles import GrantedRoles
 
 # From 10 seconds to the maximum delay of a queue message; about 36 minutes in total.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-timers.html
 WAITS_S: Final = (10, 20, 40, 80, 160, 320, 640, 900)
 _NAMED: Final = 5
+_OPEN: Final = object()  # in the place of a family's newest revision, until the family is answered
 # The template's alarm watches this metric: an attacker would harvest secrets through a role that accumulates them.
 SECRETS_PER_ROLE: Final = "SecretsPerRoleMax"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """How many task definitions a sweep asked for, how many are answered, and how many of these are not certain.
+    """How many families and revisions a sweep asked for, how many are answered, and how many of these not certainly.
 
     ``waits_s`` is the delay until the next check, in seconds; None if the sweep has ended, as ``complete`` or not.
-    ``missing`` names some task definitions that are unanswered or uncertain. ``secrets_per_role_max`` is the number of
-    secrets of the role with the most grants; None before the end.
+    ``missing`` names some families and revisions that are unanswered or uncertain. ``secrets_per_role_max`` is the
+    number of secrets of the role with the most grants; None before the end.
     """
 
     asked: int
@@ -59,16 +61,18 @@ class Settler:
 
     def check(self, sweep: Sweep, number: int) -> Progress:
         """Run check ``number`` (from 0) of the answers, and end the sweep if no further check is due."""
-        asked = [known for known in self.definition_store.known() if known.asked == sweep.id]
+        asked: list[Known | KnownFamily] = [
+            *self.definition_store.families(sweep.id),
+            *(known for known in self.definition_store.known() if known.asked == sweep.id),
+        ]
         open_ = [known for known in asked if known.answered != sweep.id]
         uncertain = [known for known in asked if known.answered == sweep.id and not known.certain]
-        last = number + 1 == len(WAITS_S)
         progress = Progress(
             asked=len(asked),
             answered=len(asked) - len(open_),
             uncertain=len(uncertain),
-            missing=tuple(str(known.task_definition) for known in (*open_, *uncertain)[:_NAMED]),
-            waits_s=WAITS_S[number + 1] if open_ and not last and sweep.end is None else None,
+            missing=tuple(map(_name, (*open_, *uncertain)[:_NAMED])),
+            waits_s=WAITS_S[number + 1] if open_ and not is_last(number) and sweep.end is None else None,
         )
         if progress.waits_s is None:
             progress = replace(progress, secrets_per_role_max=self.granted.secrets_per_role_max())
@@ -83,3 +87,27 @@ class Settler:
         if self.definition_store.save(ended) and progress.complete:
             self.definition_store.save_complete(ended, now=self.now())
         return ended
+
+
+def is_last(number: int) -> bool:
+    """Whether no further check follows check ``number``."""
+    return number + 1 == len(WAITS_S)
+
+
+def remaining(known: Iterable[Known], families: Iterable[KnownFamily], sweep: str, number: int) -> Iterator[Known]:
+    """Yield the known revisions for which check ``number`` asks: all but the newest that its families stand for.
+
+    Which revision is the newest is known when the request about its family is answered. Until then the family's
+    revisions wait, but not beyond the last check. A check that is repeated after a crash asks again.
+    """
+    newest = {each.family: each.newest if each.answered == sweep else _OPEN for each in families}
+    for each in known:
+        stands = newest.get(family_of(each.task_definition))
+        waits = stands is _OPEN and not is_last(number)
+        asks = each.asked != sweep or (each.check == number and each.answered != sweep)
+        if asks and not waits and stands != each.task_definition:
+            yield each
+
+
+def _name(known: Known | KnownFamily) -> str:
+    return known.family if isinstance(known, KnownFamily) else str(known.task_definition)

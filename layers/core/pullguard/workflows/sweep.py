@@ -1,34 +1,51 @@
 """Validate everything: the newest revision of each family, every revision in use, and all that the ledger knows.
 
 The sweep only requests validations. It is split into queue messages, so that no account is too large for it. One
-message lists one page of families and asks for the next page. After the last page come the task definitions that the
-ledger knows but no page listed. Then ``workflows/settle.py`` waits until all are answered.
+message lists one page of families, requests the validation of each by its name, and asks for the next page. Only the
+validation describes a family, once. After the last page ``workflows/settle.py`` waits until all are answered. Once a
+family is, its newest revision is known, and the checks request the family's other revisions that are in use or known.
+
+Requests and pages are paced (planning/ecs_quota.py), so that the queue holds no more than a page of them and events
+need not wait behind a sweep.
 
 The pages must follow each other: a step runs only if its page is due. A duplicate message only sends the next one
 again, and a message that is not due is dropped, so that neither duplicates nor forgeries skip a page.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
+from pullguard.aws.answers import looked_up
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.messaging import Queues
-from pullguard.domain.arn import Arn
-from pullguard.domain.errors import Malformed, NotNow, Rejected, shown
+from pullguard.domain.arn import Arn, is_family
+from pullguard.domain.errors import NotNow, Rejected, shown
 from pullguard.domain.lookup import Lookup, Unreadable
-from pullguard.domain.messages import LISTED, UNLISTED, ValidationRequest, parse_object, request_about
+from pullguard.domain.messages import (
+    LISTED,
+    UNLISTED,
+    FamilyRequest,
+    Message,
+    ValidationRequest,
+    parse_object,
+    request_about,
+)
 from pullguard.domain.provenance import Provenance, is_event_id
-from pullguard.domain.task_definition import TaskDefinition
 from pullguard.domain.usage import ScheduleUse
+from pullguard.planning.ecs_quota import delays_s, paced_until, wait_s
 from pullguard.store.ledger import Ledger
 from pullguard.store.services import Kept, ServiceStore
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import FIRST_PAGE, Sweep, TaskDefinitionStore
-from pullguard.workflows.settle import WAITS_S, Progress, Settler
+from pullguard.workflows.settle import WAITS_S, Progress, Settler, remaining
 
 _TOKEN_MAX_CHARS = 8192
+# A page that AWS did not answer is asked for again after this many seconds, not after the queue's visibility timeout.
+_AGAIN_S: Final = 15
+# An older revision is described, and so is its family if that decides whether the revision is in use.
+_CALLS_A_REVISION: Final = 2
 
 
 Schedules: TypeAlias = Callable[[Iterable[str]], Lookup[tuple[ScheduleUse, ...]]]
@@ -112,20 +129,36 @@ class Sweeper:
     def _list(self, sweep: Sweep) -> Swept:
         if sweep.due == FIRST_PAGE:
             self._revalidate_what_waits(sweep)
-        families, following = self.ecs.families(sweep.due or None)
-        arns = set(self._newest(families))
-        if sweep.due == FIRST_PAGE:
-            clusters = tuple(self.ecs.clusters())
-            arns |= {*self._in_use(clusters), *self._started(clusters)}
-        asked = self._ask(sweep, LISTED, arns)
-        after = sweep.turned(following)
+        page = looked_up(
+            "ecs:ListTaskDefinitionFamilies", "the account", lambda: self._page(sweep), outlasts_faults=True
+        )
+        if isinstance(page, Unreadable) and page.is_passing:
+            self._send_page(sweep, delay_s=_AGAIN_S)
+            return Swept(sweep=sweep.id, why=f"this page is asked for again: {page}")
+        if not isinstance(page, tuple):
+            raise NotNow(f"a page of the families could not be listed: {page}")
+        families, following, used = page
+        for arn in used:
+            self.definition_store.use(arn, sweep.id)
+        asked = self._ask_for_families(sweep, families)
+        now = self.now()
+        after = sweep.turned(following, paced_until(sweep.paced_until, len(families) + 1, now=now))
         if after.listed:
-            asked += self._ask(sweep, UNLISTED, self._unlisted(sweep))
-            self.definition_store.save_sweep_state({"sweep": sweep.id, "ended_at": self.now().isoformat()})
+            self.definition_store.save_sweep_state({"sweep": sweep.id, "ended_at": now.isoformat()})
         if not self.definition_store.save(after):
             return Swept(sweep=sweep.id, asked=asked, why="another sweep has taken its place")
         self._send_next(after)
         return Swept(sweep=sweep.id, asked=asked, done=after.listed, first=sweep.first)
+
+    def _page(self, sweep: Sweep) -> tuple[tuple[str, ...], str | None, frozenset[Arn]]:
+        """List the due page of families, the token of the next and, with the first page, all revisions in use."""
+        families, following = self.ecs.families(sweep.due or None)
+        used: frozenset[Arn] = frozenset()
+        if sweep.due == FIRST_PAGE:
+            clusters = tuple(self.ecs.clusters())
+            used = frozenset((*self._in_use(clusters), *self._started(clusters)))
+        # A name that ECS itself would refuse must not block the sweep.
+        return tuple(filter(is_family, families)), following, used
 
     def _revalidate_what_waits(self, sweep: Sweep) -> None:
         """Revalidate first what a stop or a hold refused: ``pullguard resume`` may have just ended it.
@@ -140,7 +173,7 @@ class Sweeper:
     def _check(self, sweep: Sweep, number: int) -> Swept:
         if not sweep.listed:
             return Swept(sweep=sweep.id, why="not everything is listed yet")
-        late = self._ask(sweep, UNLISTED, self._unlisted(sweep)) if sweep.end is None else 0
+        late = self._ask_for_revisions(sweep, number) if sweep.end is None else 0
         progress = self.settler.check(sweep, number)
         if progress.waits_s is not None:
             self.queues.send(self.sweep_queue_url, {"sweep": sweep.id, "check": number + 1}, delay_s=progress.waits_s)
@@ -150,32 +183,37 @@ class Sweeper:
         if sweep.due is None:
             self.queues.send(self.sweep_queue_url, {"sweep": sweep.id, "check": 0}, delay_s=WAITS_S[0])
         else:
-            self.queues.send(self.sweep_queue_url, {"sweep": sweep.id, "token": sweep.due})
+            self._send_page(sweep, delay_s=wait_s(sweep.paced_until, now=self.now()))
 
-    def _ask(self, sweep: Sweep, kind: str, arns: Iterable[Arn]) -> int:
-        provenance = Provenance(kind=kind, event_id=sweep.id, at=self.now())
-        ordered = sorted(arns)
-        for arn in ordered:
-            self.definition_store.ask(arn, sweep.id)
-        return self.queues.request(
-            self.validation_queue_url,
-            (ValidationRequest(task_definition=arn, provenance=provenance) for arn in ordered),
-        )
+    def _send_page(self, sweep: Sweep, *, delay_s: int) -> None:
+        self.queues.send(self.sweep_queue_url, {"sweep": sweep.id, "token": sweep.due or None}, delay_s=delay_s)
 
-    def _unlisted(self, sweep: Sweep) -> Iterator[Arn]:
-        """Yield the task definitions that the ledger knows but this sweep has not covered; they may be out of use."""
-        return (known.task_definition for known in self.definition_store.known() if known.asked != sweep.id)
-
-    def _newest(self, families: tuple[str, ...]) -> Iterator[Arn]:
+    def _ask_for_families(self, sweep: Sweep, families: tuple[str, ...]) -> int:
+        now = self.now()
         for family in families:
-            try:
-                found = self.ecs.describe(family)
-            except Malformed:
-                continue  # a name that ECS itself would refuse must not block the sweep
-            if isinstance(found, Unreadable):
-                raise NotNow(f"the newest revision of {family} could not be read: {found}")
-            if isinstance(found, TaskDefinition):
-                yield found.arn
+            self.definition_store.ask_family(family, sweep.id, now=now)
+        provenance = Provenance(kind=LISTED, event_id=sweep.id, at=now)
+        return self._request([FamilyRequest(family=family, provenance=provenance) for family in families])
+
+    def _ask_for_revisions(self, sweep: Sweep, number: int) -> int:
+        """Ask for the known revisions that no family stands for; those that are not in use may be out of scope."""
+        known, families = self.definition_store.known(), self.definition_store.families(sweep.id)
+        revisions = tuple(remaining(known, families, sweep.id, number))
+        for each in revisions:
+            self.definition_store.ask(each.task_definition, sweep.id, check=number)
+        now = self.now()
+        listed, unlisted = (Provenance(kind=kind, event_id=sweep.id, at=now) for kind in (LISTED, UNLISTED))
+        requests = [
+            ValidationRequest(
+                task_definition=each.task_definition, provenance=listed if each.used == sweep.id else unlisted
+            )
+            for each in revisions
+        ]
+        return self._request(requests, calls=_CALLS_A_REVISION)
+
+    def _request(self, requests: Sequence[Message], *, calls: int = 1) -> int:
+        delays = delays_s(len(requests), calls=calls)
+        return self.queues.delayed(self.validation_queue_url, dict(zip(requests, delays, strict=True)))
 
     def _in_use(self, clusters: Iterable[str]) -> Iterator[Arn]:
         known, running = self.services.known(), dict[str, Kept]()

@@ -14,10 +14,21 @@ from pullguard.checks.examine import Examination, examine, unread_task_definitio
 from pullguard.checks.gather import Readers, gather_about
 from pullguard.domain.actions import Action, Grant, Mode, MoveService, Plan, Redeploy, Refusal, Reregister
 from pullguard.domain.arn import Arn, family_of
+from pullguard.domain.errors import NotNow
 from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Finding
 from pullguard.domain.lookup import Missing, Unreadable
-from pullguard.domain.messages import LISTED, MAYBE_UNUSED, UNLISTED, Home, Review, ValidationRequest, parse_command
+from pullguard.domain.messages import (
+    LISTED,
+    MAYBE_UNUSED,
+    RECEIVES_MAX,
+    UNLISTED,
+    FamilyRequest,
+    Home,
+    Review,
+    ValidationRequest,
+    parse_message,
+)
 from pullguard.domain.opt_in import effective_mode
 from pullguard.domain.provenance import check_time
 from pullguard.domain.references import references_of
@@ -30,7 +41,7 @@ from pullguard.incidents.finding_lifecycle import advance
 from pullguard.planning.planner import Rules, distinct, make_plan, next_actions
 from pullguard.planning.preview import after_registering, in_words
 from pullguard.planning.redeployment import redeployments, verified
-from pullguard.planning.scope import in_scope, is_certain, is_gone, tags_of
+from pullguard.planning.scope import in_scope, is_certain, is_gone, not_answered, tags_of
 from pullguard.store.entries import Entry
 from pullguard.store.ledger import Ledger
 from pullguard.store.services import Kept, ServiceStore
@@ -42,13 +53,16 @@ REGISTERED: Final = "RegisterTaskDefinition"
 OBSERVES: Final = "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)"
 # A single queue group, so that services are redeployed one after another, regardless of what they run.
 _REDEPLOYMENTS: Final = "redeployments"
+# When a message comes back whose questions AWS did not answer, after each of its receives but the last.
+COMES_BACK_S: Final = (15, 60, 240)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validated:
     """The outcome of a validation, logged; ``certain`` is whether everything that affects its needs could be read.
 
-    ``cause`` is the kind of the request's provenance.
+    ``task_definition`` is the name of a family if no revision of it could be described. ``cause`` is the kind of the
+    request's provenance.
     """
 
     task_definition: str
@@ -76,6 +90,7 @@ class Validator:
     services: ServiceStore
     reporter: Reporter
     queues: Queues
+    validation_queue_url: str
     grant_queue_url: str
     reregister_queue_url: str
     mode: Mode
@@ -86,16 +101,27 @@ class Validator:
     turns: dict[str, Lock] = field(default_factory=dict)
     once: Once = field(default_factory=Once)
 
-    def run(self, body: str, *, message_id: str) -> Validated | Forwarded:
-        """Process the message ``body``; raises ``Rejected`` if it is neither a validation request nor a review."""
-        command = parse_command(body)
-        check_time(command.provenance, now=self.now())
-        match command:
-            case ValidationRequest():
-                return self.validate(command, message_id=message_id)
-            case Review():
-                return self._forward(command, message_id)
-        assert_never(command)
+    def run(self, body: str, *, message_id: str, receives: int, receipt_handle: str) -> Validated | Forwarded:
+        """Process the message ``body``, received for the ``receives``-th time.
+
+        Raises ``Rejected`` if it is not a message for the validator, and ``NotNow`` if AWS did not answer: the message
+        comes back soon. On its last receive it is validated with what could be read.
+        """
+        message = parse_message(body)
+        check_time(message.provenance, now=self.now())
+        try:
+            match message:
+                case ValidationRequest():
+                    return self.validate(message, message_id=message_id, receives=receives)
+                case FamilyRequest():
+                    return self._validate_newest(message, message_id, receives)
+                case Review():
+                    return self._forward(message, message_id)
+        except NotNow:
+            if receives < RECEIVES_MAX:
+                self.queues.postpone(self.validation_queue_url, receipt_handle, seconds=COMES_BACK_S[receives - 1])
+            raise
+        assert_never(message)
 
     def _forward(self, review: Review, message_id: str) -> Forwarded:
         """Forward a review to the grant queue: a FIFO queue cannot delay a message, and its consumers cannot send."""
@@ -103,25 +129,50 @@ class Validator:
         self.queues.command(self.grant_queue_url, review, group=str(review.role), message_id=message_id)
         return Forwarded(role=str(review.role))
 
-    def validate(self, request: ValidationRequest, *, message_id: str) -> Validated:
+    def validate(self, request: ValidationRequest, *, message_id: str, receives: int = RECEIVES_MAX) -> Validated:
         """Validate the task definition of ``request``; ``message_id`` is the id of its message.
 
         Messages of one batch about the same task definition share one answer, and are handled one after another. Raises
-        ``Rejected`` for a task definition of another account or Region.
+        ``Rejected`` for a task definition of another account or Region, and ``NotNow`` as ``run`` does.
         """
-        self.home.admit(request.task_definition)
-        question = (request.task_definition, request.provenance.kind == FAILED_START, self._may_redeploy(request))
-        with self.turns.setdefault(str(request.task_definition), Lock()):
-            if question not in self.done or request.provenance.kind in MAYBE_UNUSED:
-                self.done[question] = self._validate(request, message_id)
-            validated = self.done[question]
+        validated = self._validate_once(request, message_id, receives)
         if request.provenance.kind in (LISTED, UNLISTED):
             self.definition_store.answer(
                 request.task_definition, request.provenance.event_id, certain=validated.certain
             )
-        return replace(validated, cause=request.provenance.kind)
+        return validated
 
-    def _validate(self, request: ValidationRequest, message_id: str) -> Validated:
+    def _validate_newest(self, request: FamilyRequest, message_id: str, receives: int) -> Validated:
+        """Validate the newest revision of a family.
+
+        If AWS does not say which it is, the answer is not certain, and the sweep asks for what it knows of the family.
+        """
+        found = self.readers.task_definition(request.family)
+        if isinstance(found, Unreadable) and found.is_passing and receives < RECEIVES_MAX:
+            raise NotNow(str(found))
+        newest = found.arn if isinstance(found, TaskDefinition) else None
+        if newest is None:
+            certain, cause = isinstance(found, Missing), request.provenance.kind
+            validated = Validated(
+                task_definition=request.family, findings=0, told=0, asked=0, certain=certain, cause=cause
+            )
+        else:
+            about_newest = ValidationRequest(task_definition=newest, provenance=request.provenance)
+            validated = self._validate_once(about_newest, message_id, receives)
+        self.definition_store.answer_family(
+            request.family, request.provenance.event_id, newest, certain=validated.certain
+        )
+        return validated
+
+    def _validate_once(self, request: ValidationRequest, message_id: str, receives: int) -> Validated:
+        self.home.admit(request.task_definition)
+        question = (request.task_definition, request.provenance.kind == FAILED_START, self._may_redeploy(request))
+        with self.turns.setdefault(str(request.task_definition), Lock()):
+            if question not in self.done or request.provenance.kind in MAYBE_UNUSED:
+                self.done[question] = self._validate(request, message_id, receives)
+            return replace(self.done[question], cause=request.provenance.kind)
+
+    def _validate(self, request: ValidationRequest, message_id: str, receives: int) -> Validated:
         now = self.now()
 
         # gather
@@ -130,6 +181,9 @@ class Validator:
 
         # decide
         examination, facts = self._examine(request, facts, entry)
+        unanswered = not_answered(facts, examination)
+        if unanswered is not None and receives < RECEIVES_MAX:
+            raise NotNow(str(unanswered))
         examination = self._as_observed(examination, facts)
         gone = is_gone(facts)
         changed = advance(
@@ -290,3 +344,6 @@ class Validator:
 def leaves_open(entry: Entry, examination: Examination) -> bool:
     """Whether an open finding is still undecided: the revision's usage may decide it."""
     return any(each.is_open and each.finding.id not in examination.passed for each in entry.findings)
+
+
+assert len(COMES_BACK_S) == RECEIVES_MAX - 1  # noqa: S101 (two constants that must agree)

@@ -1,14 +1,18 @@
 """A validation answers the sweep that asked for it, and forgets task definitions that are gone."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from pullguard.domain.messages import LISTED, UNLISTED
+from pullguard.domain.arn import Arn
+from pullguard.domain.messages import LISTED, UNLISTED, FamilyRequest
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.usage import Usage
 from pullguard.store.task_definitions import TaskDefinitionStore
-from tests.fakes import Crash, World, denied, revision_arn, role, service
-from tests.flows import ASKED_FOR, request
+from pullguard.workflows.validate import Validated
+from tests.fakes import NOW, Crash, World, denied, revision_arn, role, service, task_definition
+from tests.flows import ASKED_FOR, Harness, request
 from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, SetUp, known, world
 
 
@@ -38,6 +42,72 @@ def test_each_validation_of_a_batch_answers_its_own_sweep(harness: SetUp) -> Non
     validator.validate(ASKED_FOR, message_id="m-1")
     validator.validate(request(kind=LISTED), message_id="m-2")
     assert known(here) == {"web:7": ("e-1", True)}
+
+
+def answers(here: Harness) -> dict[str, tuple[str | None, Arn | None, bool]]:
+    """What the sweep e-1 knows of the families that it asked for."""
+    return {each.family: (each.answered, each.newest, each.certain) for each in here.definition_store.families("e-1")}
+
+
+def ask_for_web(here: Harness) -> Validated:
+    message = FamilyRequest(family="web", provenance=Provenance(kind=LISTED, event_id="e-1", at=NOW))
+    here.definition_store.ask_family("web", "e-1", now=NOW)
+    done = here.validator().run(message.to_json(), message_id="m-1", receives=1, receipt_handle="r-1")
+    assert isinstance(done, Validated)
+    return done
+
+
+def test_a_family_is_answered_by_its_newest_revision(harness: SetUp) -> None:
+    """``AwsReaders`` describes it once for both questions (tests/functions/test_sweep_costs.py)."""
+    older = replace(task_definition(), arn=revision_arn("web", 6), revision=6)
+    here = harness(replace(HEALTHY, task_definitions=(older, *HEALTHY.task_definitions)))
+    done = ask_for_web(here)
+    assert done == Validated(task_definition=str(revision_arn()), findings=0, told=0, asked=0, cause=LISTED)
+    assert answers(here) == {"web": ("e-1", revision_arn(), True)}
+    assert known(here) == {"web:7": (None, False)}
+    described = [reference for kind, reference in here.world.asked if kind == "task-definition"]
+    assert described == ["web", str(revision_arn())]
+
+
+def test_the_newest_revision_of_a_family_is_reported_and_fixed_as_any_other(harness: SetUp) -> None:
+    here = harness(BROKEN)
+    ask_for_web(here)
+    assert here.sent.reported() == ["Finding Opened"]
+    (command,) = here.sent.bodies("grants.fifo")
+    assert command["task_definition"] == str(revision_arn())
+
+
+def test_a_family_that_is_gone_is_answered(harness: SetUp) -> None:
+    here = harness(World())
+    done = ask_for_web(here)
+    assert done == Validated(task_definition="web", findings=0, told=0, asked=0, cause=LISTED)
+    assert answers(here) == {"web": ("e-1", None, True)}
+    assert here.sent.events == []
+
+
+def test_a_family_whose_newest_revision_cannot_be_read_is_not_certain(harness: SetUp) -> None:
+    here = harness(HEALTHY)
+    here.world.unreadable = {"web": denied("ecs:DescribeTaskDefinition")}
+    assert not ask_for_web(here).certain
+    assert answers(here) == {"web": ("e-1", None, False)}
+
+
+def test_a_family_whose_role_cannot_be_read_is_not_certain(harness: SetUp) -> None:
+    here = harness(HEALTHY)
+    here.world.unreadable = {str(role().arn): denied()}
+    ask_for_web(here)
+    assert answers(here) == {"web": ("e-1", revision_arn(), False)}
+
+
+def test_a_family_and_its_newest_revision_share_an_answer_in_a_batch(harness: SetUp) -> None:
+    here = harness(BROKEN)
+    here.definition_store.ask_family("web", "e-1", now=NOW)
+    validator = here.validator()
+    validator.validate(ASKED_FOR, message_id="m-1")
+    message = FamilyRequest(family="web", provenance=Provenance(kind=LISTED, event_id="e-1", at=NOW))
+    validator.run(message.to_json(), message_id="m-2", receives=1, receipt_handle="r-2")
+    assert len(here.sent.bodies("grants.fifo")) == 1
+    assert answers(here) == {"web": ("e-1", revision_arn(), True)}
 
 
 UNCERTAIN: dict[str, dict[str, Any]] = {
