@@ -65,6 +65,7 @@ HOSTILE: Final[dict[str, tuple[Source, ...]]] = {
     "a run of asterisks": (allow(READ, filled("*")),),
     "asterisks and question marks": (allow(READ, filled("*?")), allow(READ, "*?" * 250)),
     "asterisks between letters": (allow(READ, "arn:*:*:*:*:" + "*a" * 400 + "?*"),),
+    "asterisks at colons": (allow(READ, [filled("*:"), *many("*:?*" * 10)]),),
     "many statements of them": tuple(if_like("no", key="s3:prefix") | {"Resource": each} for each in many("*a" * 20)),
     "a chunk of question marks": (allow(READ, f"*{'?' * 400}b*"), allow(READ, many(f"*{'?' * 60}b"))),
     "NotResource": ({"Effect": "Deny", "Action": READ, "NotResource": many("*a" * 20)},),

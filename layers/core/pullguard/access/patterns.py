@@ -7,17 +7,15 @@ request (``Work``), so that no policy, however written, delays the answer to ano
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_resource.html
 """
 
-from functools import lru_cache
-
 from pullguard.access.ternary import Match, Unknown
-from pullguard.access.work import STEPS_MAX, TOO_MUCH, Work
+from pullguard.access.work import TOO_MUCH, Work
 
 MANY = "\x00"
 ONE = "\x01"
+_ENDS_SEGMENT = MANY + ":"
 ARN_PARTS = 6
 
 
-@lru_cache(maxsize=16384)
 def glob(pattern: str) -> str:
     """Compile the text of a policy: ``*`` and ``?`` become wildcards."""
     if MANY in pattern or ONE in pattern:
@@ -40,19 +38,27 @@ def steps_of(compiled: str, text: str) -> int:
     return chunks + (1 + compiled.count(ONE)) * (len(text) + 1 if chunks > 1 else 1)
 
 
-def glob_matches(compiled: str, text: str) -> bool:
-    """Whether the whole of ``text`` matches; case counts."""
-    if compiled == MANY:
-        return True
+def glob_matches(compiled: str, text: str, *, one_takes_colon: bool = True) -> bool:
+    """Whether the whole of ``text`` matches; case counts. ``one_takes_colon``: whether ``?`` matches a colon."""
+    if ONE not in compiled:
+        head, many, tail = compiled.partition(MANY)
+        if not many:
+            return compiled == text
+        if MANY not in tail:
+            return len(compiled) <= len(text) + 1 and text.startswith(head) and text.endswith(tail)
+    fits = _fits if one_takes_colon else _fits_no_colon
     if MANY not in compiled:
-        return compiled == text if ONE not in compiled else len(compiled) == len(text) and _fits(compiled, text, 0)
+        return len(compiled) == len(text) and fits(compiled, text, 0)
     first, *middle, last = compiled.split(MANY)
     start, end = len(first), len(text) - len(last)
-    if start > end or not _fits(first, text, 0) or not _fits(last, text, end):
+    if start > end or not fits(first, text, 0) or not fits(last, text, end):
         return False
     for chunk in middle:
         if chunk:
-            start = _find(chunk, text, start, end)
+            if ONE in chunk:
+                start = next((at for at in range(start, end - len(chunk) + 1) if fits(chunk, text, at)), -1)
+            else:
+                start = text.find(chunk, start, end)
             if start < 0:
                 return False
             start += len(chunk)
@@ -70,10 +76,9 @@ def _fits(chunk: str, text: str, at: int) -> bool:
     return True
 
 
-def _find(chunk: str, text: str, start: int, end: int) -> int:
-    if ONE not in chunk:
-        return text.find(chunk, start, end)
-    return next((at for at in range(start, end - len(chunk) + 1) if _fits(chunk, text, at)), -1)
+def _fits_no_colon(chunk: str, text: str, at: int) -> bool:
+    """The same; no ONE matches a colon, so ``text`` has only the colons of ``chunk`` there."""
+    return _fits(chunk, text, at) and text.count(":", at, at + len(chunk)) == chunk.count(":")
 
 
 def resource_matches(compiled: str, arn: str, work: Work) -> Match:
@@ -88,37 +93,29 @@ def resource_matches(compiled: str, arn: str, work: Work) -> Match:
         return TOO_MUCH
     if not glob_matches(compiled, arn):
         return False
-    if MANY not in compiled and ONE not in compiled:
+    if ONE not in compiled and compiled.count(MANY) == compiled.count(_ENDS_SEGMENT) + compiled.endswith(MANY):
         return True
-    within, steps = _within_segments(compiled, arn)
-    if within is None or not work.take(steps):
+    within = _matches_within_segments(compiled, arn, ARN_PARTS - 1, work)
+    if not work.take(0):
         return TOO_MUCH
     return within or Unknown(problems=("a wildcard amid a segment of an ARN pattern would have to match a colon",))
 
 
-@lru_cache(maxsize=4096)
-def _within_segments(compiled: str, arn: str) -> tuple[bool | None, int]:
-    """Return the answer and the steps; None if it takes more steps than any request has."""
-    at = _closure({0}, compiled)
-    borders, steps = ARN_PARTS - 1, 0
-    for letter in arn:
-        steps += len(at)
-        if steps > STEPS_MAX:
-            return None, steps
-        moved = set()
-        for i in at:
-            if i == len(compiled):
-                continue
-            sign = compiled[i]
-            if sign == MANY:
-                ends_segment = compiled[i + 1 : i + 2] in ("", ":")
-                if letter != ":" or ends_segment or borders <= 0:
-                    moved.add(i)
-            elif sign == letter or (sign == ONE and letter != ":"):
-                moved.add(i + 1)
-        at = _closure(moved, compiled)
-        borders -= letter == ":"
-    return len(compiled) in at, steps
+def _matches_within_segments(compiled: str, text: str, borders: int, work: Work) -> bool:
+    """Compare segment by segment while ``borders`` colons are ahead of the resource; also False if work runs out."""
+    if not borders:
+        return work.take(steps_of(compiled, text)) and glob_matches(compiled, text, one_takes_colon=False)
+    ours, colon, rest = compiled.partition(":")
+    segment, border, beyond = text.partition(":")
+    if not work.take(steps_of(ours, segment)) or not glob_matches(ours, segment):
+        return False
+    if not ours.endswith(MANY):
+        return colon == border and (not colon or _matches_within_segments(rest, beyond, borders - 1, work))
+    if not colon or not border:
+        return not colon
+    return _matches_within_segments(rest, beyond, borders - 1, work) or _matches_within_segments(
+        _ENDS_SEGMENT + rest, beyond, borders - 1, work
+    )
 
 
 def could_start(compiled: str, prefix: str) -> bool:
@@ -127,10 +124,6 @@ def could_start(compiled: str, prefix: str) -> bool:
     if len(prefix) > len(first):
         return many != "" and _fits(first, prefix, 0)
     return _fits(first[: len(prefix)], prefix, 0)
-
-
-def _closure(states: set[int], compiled: str) -> set[int]:
-    return states | {state + 1 for state in states if compiled[state : state + 1] == MANY}
 
 
 def arn_matches(compiled: str, arn: str) -> Match:
