@@ -197,3 +197,12 @@ def test_a_member_that_is_given_twice_leaves_it_open_what_is_allowed(text: str) 
 def test_an_object_with_a_duplicate_member_is_invalid() -> None:
     assert object_of('{"a": {"b": 1}}') == {"a": {"b": 1}}
     assert [object_of(text) for text in ('{"a": 1, "a": 1}', '[{"b": 1, "b": 2}]', "[]", "{", "null")] == [None] * 5
+
+
+@pytest.mark.parametrize(("resource", "compiled"), [(KEY, False), ("*", True)])
+def test_conditions_are_compiled_only_if_action_and_resource_cover_the_request(resource: str, compiled: bool) -> None:
+    source = allow(READ, resource, Condition={"StringEquals": {"aws:RequestedRegion": "us-east-1"}})
+    (statement,) = identity(source)[0].allows
+    assert statement.covers(request()) is False
+    assert (statement.compiled is not None) is compiled
+    assert len(statement.conditions) == 1

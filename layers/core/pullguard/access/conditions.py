@@ -56,11 +56,11 @@ class Malformed:
         return Unknown(problems=(self.problem,))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Comparison:
     """``operator: {key: values}``. ``literals`` are ready to compare, ``templates`` have policy variables in them.
 
-    ``key`` is in lower case, ``spelled`` as the policy writes it.
+    Not changed once compiled. ``key`` is in lower case, ``spelled`` as the policy writes it.
     """
 
     operator: Operator

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/kms/latest/developerguide/policy-evaluation.html
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pullguard.access.decision import Citation, Decision, Verdict
 from pullguard.access.grants import grant_allows
@@ -14,7 +14,6 @@ from pullguard.access.policy import Layer, Policy, Statement
 from pullguard.access.principals import Naming
 from pullguard.access.request import Request, RoleSession, Service
 from pullguard.access.ternary import Match, Unknown, every, some
-from pullguard.access.work import Work
 from pullguard.domain.secret import KeyGrant
 
 
@@ -36,7 +35,7 @@ class Policies:
     grants: tuple[KeyGrant, ...] | Policy = ()
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class _Tally:
     """The results of one layer's statements for one request."""
 
@@ -60,19 +59,31 @@ class _Tally:
         return False if self.doubt is None else self.doubt
 
 
-@dataclass(slots=True, kw_only=True)
 class _Tallies:
     """One request, all layers. Allows of the resource's policy are grouped by how directly it names the caller."""
 
-    denials: _Tally
-    controls: tuple[_Tally, ...]
-    boundary: _Tally | None
-    identity: _Tally
-    account: _Tally
-    role: _Tally
-    session: _Tally
-    grant: _Tally
-    own_grant: _Tally
+    __slots__ = ("account", "boundary", "controls", "denials", "grant", "identity", "own_grant", "role", "session")
+
+    def __init__(self, request: Request, policies: Policies) -> None:
+        own = _own_layer(request) if policies.resource is None else policies.resource.layer
+        self.denials = _Tally(Layer.IDENTITY)
+        self.controls = (
+            *_weigh_levels(Layer.SERVICE_CONTROL, policies.service_control, request, self.denials),
+            *_weigh_levels(Layer.RESOURCE_CONTROL, policies.resource_control, request, self.denials),
+        )
+        bounds = policies.boundary
+        self.boundary = None if bounds is None else _weigh(Layer.BOUNDARY, bounds, request, self.denials)
+        self.identity = _weigh(Layer.IDENTITY, policies.identity, request, self.denials)
+        self.account = _Tally(own)
+        self.role = _Tally(own)
+        self.session = _Tally(own)
+        self.grant = _Tally(Layer.GRANT)
+        self.own_grant = _Tally(Layer.GRANT)
+        _weigh_grants(policies.grants, request, self)
+        if policies.resource is not None:
+            _weigh_resource_policy(policies.resource, request, self)
+        for policy in policies.more_resource:
+            _weigh_resource_policy(policy, request, self)
 
     @property
     def every_layer(self) -> Iterable[_Tally]:
@@ -86,7 +97,7 @@ def decide(request: Request, policies: Policies) -> Decision:
     If AWS's documentation allows two readings of the request, the answer is known only if both lead to the same one. An
     allow that an owner narrowed by such a key is never treated as missing: a grant would widen it.
     """
-    request = replace(request, work=Work())
+    request.work.renew()
     decision = _decide(request, policies)
     if decision.verdict is not Verdict.UNKNOWN or not request.unknowable.either:
         return decision
@@ -97,7 +108,7 @@ def decide(request: Request, policies: Policies) -> Decision:
 
 
 def _decide(request: Request, policies: Policies) -> Decision:
-    tallies = _tally(request, policies)
+    tallies = _Tallies(request, policies)
     granting = tuple([citation for tally in tallies.every_layer for citation in tally.certain])
     if tallies.denials.certain:
         return _decision(request, Verdict.EXPLICITLY_DENIED, tallies.denials.certain, granting)
@@ -140,29 +151,6 @@ def _decision(
 # --- What each statement says ----------------------------------------------------------------------------------
 
 
-def _tally(request: Request, policies: Policies) -> _Tallies:
-    denials = _Tally(layer=Layer.IDENTITY)
-    own = _own_layer(request) if policies.resource is None else policies.resource.layer
-    tallies = _Tallies(
-        denials=denials,
-        controls=(
-            *_weigh_levels(Layer.SERVICE_CONTROL, policies.service_control, request, denials),
-            *_weigh_levels(Layer.RESOURCE_CONTROL, policies.resource_control, request, denials),
-        ),
-        boundary=None if policies.boundary is None else _weigh(Layer.BOUNDARY, policies.boundary, request, denials),
-        identity=_weigh(Layer.IDENTITY, policies.identity, request, denials),
-        account=_Tally(layer=own),
-        role=_Tally(layer=own),
-        session=_Tally(layer=own),
-        grant=_Tally(layer=Layer.GRANT),
-        own_grant=_Tally(layer=Layer.GRANT),
-    )
-    _weigh_grants(policies.grants, request, tallies)
-    for policy in (*((policies.resource,) if policies.resource else ()), *policies.more_resource):
-        _weigh_resource_policy(policy, request, tallies)
-    return tallies
-
-
 def _own_layer(request: Request) -> Layer:
     return Layer.KEY if request.action_folded.startswith("kms:") else Layer.RESOURCE
 
@@ -177,7 +165,7 @@ def _weigh_levels(
 
 
 def _weigh(layer: Layer, policies: Iterable[Policy], request: Request, denials: _Tally) -> _Tally:
-    tally = _Tally(layer=layer)
+    tally = _Tally(layer)
     for policy in policies:
         if policy.problem is not None:
             tally.add(policy.problem, policy)

@@ -1,11 +1,11 @@
-"""A policy document, parsed once into frozen statements. A malformed part stays in as an unknown, never as a crash.
+"""A policy document, parsed once into statements. A malformed part stays in as an unknown, never as a crash.
 
 Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_grammar.html
 """
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Literal
@@ -43,11 +43,12 @@ _COMPLETES_ARNS = frozenset((Layer.IDENTITY, Layer.BOUNDARY))
 _NAMES_PRINCIPALS = frozenset((Layer.RESOURCE, Layer.KEY, Layer.TRUST, Layer.RESOURCE_CONTROL))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Statement:
-    """One statement. ``source`` is its original JSON; ``problem`` says which part could not be read.
+    """One statement, not changed after parsing. ``source`` is its original JSON.
 
-    ``action_steps`` is the maximum cost of comparing its ``actions``.
+    ``problem`` says which part could not be read. ``action_steps`` is the maximum cost of comparing its ``actions``.
+    ``variables``: the policy's Version has policy variables.
     """
 
     index: int
@@ -56,12 +57,13 @@ class Statement:
     actions: tuple[str, ...] = ()
     action_steps: int = 0
     not_action: bool = False
-    resources: Resources = EVERYTHING
+    resources: Resources
     principals: Principals | None = None
     not_principal: bool = False
-    conditions: tuple[Condition, ...] = ()
     problem: Unknown | None = None
     source: object = None
+    variables: bool = False
+    compiled: tuple[Condition, ...] | None = field(default=(), repr=False, compare=False)
 
     @property
     def label(self) -> str:
@@ -80,9 +82,19 @@ class Statement:
         listed = named if isinstance(named, list) else [named]
         return tuple(text for text in listed if isinstance(text, str))
 
+    @property
+    def conditions(self) -> tuple[Condition, ...]:
+        """The lines of Condition, compiled when first needed: action and resource exclude many statements."""
+        if self.compiled is None:
+            block = self.source.get("Condition") if isinstance(self.source, Mapping) else None
+            self.compiled = compile_conditions(block, variables=self.variables)
+        return self.compiled
+
     def covers_action(self, request: Request) -> bool:
         """Whether Action or NotAction covers the request's action; case does not count."""
         action = request.action_folded
+        if action in self.actions:
+            return not self.not_action
         for pattern in self.actions:
             if glob_matches(pattern, action):
                 return not self.not_action
@@ -109,9 +121,9 @@ class Statement:
         return True if doubt is None else doubt
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Policy:
-    """A policy ready for evaluation.
+    """A policy ready for evaluation, not changed after parsing.
 
     ``kind`` and ``arn`` say where to find it: ``inline``, ``managed``, or the layer's own name. ``level`` counts the
     levels of control policies from the root, 0. With a ``problem`` no part of it could be read.
@@ -200,8 +212,8 @@ def _read_document(document: object, layer: Layer) -> Statements:
         return (), (), f"its Version {version!r} is invalid"
     if "Statement" not in document:
         return (), (), "it has no Statement"
-    if unknown := sorted(str(each) for each in document if each not in _TOP_ELEMENTS):
-        return (), (), f"{unknown[0]} is not an element of a policy"
+    if not _TOP_ELEMENTS.issuperset(document):
+        return (), (), f"{min(map(str, document.keys() - _TOP_ELEMENTS))} is not an element of a policy"
     listed = document["Statement"]
     allows: list[Statement] = []
     denies: list[Statement] = []
@@ -226,7 +238,7 @@ def _read_statement(index: int, source: object, variables: bool, layer: Layer) -
         problem = Unknown(problems=(f"statement {sid or index} cannot be read: {error}",))
         effects: tuple[Literal["Allow", "Deny"], ...] = ("Allow", "Deny")
         return tuple(
-            Statement(index=index, sid=sid, effect=each, problem=problem, source=source)
+            Statement(index=index, sid=sid, effect=each, resources=EVERYTHING, problem=problem, source=source)
             for each in effects
             if effect not in effects or each == effect
         )
@@ -246,50 +258,57 @@ def _compile_statement(
     effect = source.get("Effect")
     if effect not in ("Allow", "Deny"):
         raise ValueError("Effect is neither Allow nor Deny")
-    if unknown := sorted(str(each) for each in source if each not in ELEMENTS):
+    if not ELEMENTS.issuperset(source):
         # A misspelt Condition must not lift the restriction that its author intended.
-        raise ValueError(f"{unknown[0]} is not an element of a statement")
+        raise ValueError(f"{min(map(str, source.keys() - ELEMENTS))} is not an element of a statement")
     if "Sid" in source and sid is None:
         raise ValueError("its Sid is not a string")
     if "Condition" in source and source["Condition"] is None:
         raise ValueError("its Condition is null")
-    actions, not_action = _either(source, "Action", "NotAction")
-    for action in actions:
-        if action != "*" and ":" not in action:
-            raise ValueError(f"{shown(action)} is not an action")
+    listed, not_action = _either(source, "Action", "NotAction")
+    actions, steps = zip(*map(_compile_action, listed), strict=True)
     resources = EVERYTHING
     if layer is not Layer.TRUST:
         texts, negated = _either(source, "Resource", "NotResource")
         completes, denies = layer in _COMPLETES_ARNS, effect == "Deny"
         resources = compile_resources(texts, negated=negated, variables=variables, completes=completes, denies=denies)
     principals, not_principal = _principals(source, layer, effect)
-    globs = tuple([glob(action.lower()) for action in actions])
     return Statement(
         index=index,
         sid=sid,
         effect=effect,
-        actions=globs,
-        action_steps=sum([steps_of(each, _LONG_ACTION) for each in globs]),
+        actions=actions,
+        action_steps=sum(steps),
         not_action=not_action,
         resources=resources,
         principals=principals,
         not_principal=not_principal,
-        conditions=compile_conditions(source.get("Condition"), variables=variables),
         source=source,
+        variables=variables,
+        compiled=None if "Condition" in source else (),
     )
 
 
+@lru_cache(maxsize=4096)
+def _compile_action(action: str) -> tuple[str, int]:
+    """Return the glob, and the maximum cost of comparing it. Policies name few actions, but often."""
+    if action != "*" and ":" not in action:
+        raise ValueError(f"{shown(action)} is not an action")
+    compiled = glob(action.lower())
+    return compiled, steps_of(compiled, _LONG_ACTION)
+
+
 def _either(source: Mapping[str, Any], positive: str, negative: str) -> tuple[list[str], bool]:
-    if (positive in source) == (negative in source):
-        both = positive in source
-        raise ValueError(f"it has {f'both {positive} and' if both else f'neither {positive} nor'} {negative}")
-    value = source.get(positive, source.get(negative))
-    texts = [text for text in (value if isinstance(value, list) else (value,)) if isinstance(text, str)]
-    if not texts or (isinstance(value, list) and len(texts) < len(value)):
-        raise ValueError(
-            f"its {positive if positive in source else negative} is neither a string nor a list of strings"
-        )
-    return texts, negative in source
+    negated = negative in source
+    if negated == (positive in source):
+        raise ValueError(f"it has {f'both {positive} and' if negated else f'neither {positive} nor'} {negative}")
+    value = source[negative if negated else positive]
+    if isinstance(value, str):
+        return [value], negated
+    texts = [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
+    if not texts or len(texts) < len(value):
+        raise ValueError(f"its {negative if negated else positive} is neither a string nor a list of strings")
+    return texts, negated
 
 
 def _principals(source: Mapping[str, Any], layer: Layer, effect: str) -> tuple[Principals | None, bool]:

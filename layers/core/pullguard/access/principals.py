@@ -34,9 +34,9 @@ class Naming(IntEnum):
     SESSION = 3
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Principals:
-    """The principals of one statement. ``aws`` are account ids, ARNs and role ids as written."""
+    """The principals of one statement, not changed. ``aws`` are account ids, ARNs and role ids as written."""
 
     everybody: bool = False
     aws: frozenset[str] = frozenset()
@@ -121,8 +121,8 @@ def compile_principals(element: object) -> Principals:
         return Principals(everybody=True)
     if not isinstance(element, Mapping) or not element:
         raise ValueError("Principal is neither * nor an object")
-    if unknown := element.keys() - _KINDS:
-        raise ValueError(f"Principal has an unknown type: {', '.join(sorted(map(str, unknown)))}")
+    if not _KINDS.issuperset(element):
+        raise ValueError(f"Principal has an unknown type: {', '.join(sorted(map(str, element.keys() - _KINDS)))}")
     named = {kind: frozenset(_names(names)) for kind, names in element.items()}
     aws, services = named.get("AWS", _NOBODY), named.get("Service", _NOBODY)
     return Principals(everybody="*" in aws, aws=aws, services=services)

@@ -141,15 +141,11 @@ class Request:
         is present, and its value unknown.
         Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition.html
         """
-        folded: dict[str, tuple[ContextValue, ...]] = {}
-        ambiguous: dict[str, str] = {}
-        for key, value in context.items():
-            values = tuple(value) if isinstance(value, (list, tuple)) else (value,)
-            if folded.setdefault(key.lower(), values) != values:
-                ambiguous[key.lower()] = f"AWS does not say which counts of two values of {key} that differ in case"
-        for key in ambiguous:
-            del folded[key]
-        if ambiguous:
+        listed = {key: tuple(value) if isinstance(value, (list, tuple)) else (value,) for key, value in context.items()}
+        folded = {key.lower(): values for key, values in listed.items()}
+        if len(folded) < len(listed) and (ambiguous := _ambiguous(listed)):
+            for key in ambiguous:
+                del folded[key]
             present = unknowable.present | ambiguous.keys()
             unknowable = replace(unknowable, present=present, problems={**unknowable.problems, **ambiguous})
         return cls(
@@ -182,3 +178,13 @@ class Request:
         for key, values in either.items():
             readings += [{**reading, key: values} for reading in readings]
         return tuple(replace(self, unknowable=rest, context={**self.context, **present}) for present in readings)
+
+
+def _ambiguous(context: Context) -> dict[str, str]:
+    """Return each key, in lower case, that two spellings give different values, and why its value is unknown."""
+    first: dict[str, tuple[ContextValue, ...]] = {}
+    ambiguous: dict[str, str] = {}
+    for key, values in context.items():
+        if first.setdefault(key.lower(), values) != values:
+            ambiguous[key.lower()] = f"AWS does not say which counts of two values of {key} that differ in case"
+    return ambiguous

@@ -14,9 +14,9 @@ from pullguard.access.work import TOO_MUCH
 from pullguard.domain.errors import shown
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Resources:
-    """The texts of one statement, ready for evaluation; ``negated`` for NotResource.
+    """The texts of one statement, ready for evaluation and not changed; ``negated`` for NotResource.
 
     ``unsure`` are texts for which AWS does not say whether they cover their matches.
     """
@@ -97,14 +97,14 @@ def _completed(texts: Iterable[str]) -> tuple[list[str], list[str]]:
     certain: list[str] = []
     unsure: list[str] = []
     for text in texts:
-        parts = VARIABLE.sub("$", text).split(":", ARN_PARTS - 1)
-        whole = text + ":*" * (ARN_PARTS - len(parts))
-        if parts[0] != "arn" or whole == text:
+        plain = VARIABLE.sub("$", text) if "${" in text else text
+        missing = ARN_PARTS - 1 - plain.count(":")
+        if missing <= 0 or not f"{plain}:".startswith("arn:"):
             certain.append(text)
-        elif any("*" in part for part in parts[:-1]):
-            unsure += [text, whole]
+        elif "*" in plain.rpartition(":")[0]:
+            unsure += [text, text + ":*" * missing]
         else:
-            certain.append(whole)
+            certain.append(text + ":*" * missing)
     return certain, unsure
 
 

@@ -21,7 +21,11 @@ class Work:
 
     left: int = STEPS_MAX
 
+    def renew(self) -> None:
+        """Give the whole limit back: another question begins."""
+        self.left = STEPS_MAX
+
     def take(self, steps: int) -> bool:
         """Take ``steps`` and return True if enough are left. After the first refusal every request is refused."""
-        self.left = self.left - steps if steps <= self.left else 0
+        self.left -= steps
         return self.left > 0

@@ -134,7 +134,7 @@ def _parse_arn(text: str, service: str | None, resource_type: str | None) -> Arn
         raise refuse("has a character in its resource that no resource name may have")
     if service is not None and its_service != service:
         raise refuse(f"belongs to {its_service or 'no service'}, not to {service}")
-    if resource_type is not None and not re.match(rf"{re.escape(resource_type)}[/:]", resource):
+    if resource_type is not None and not resource.startswith((f"{resource_type}/", f"{resource_type}:")):
         raise refuse(f"is not a {resource_type}")
     return Arn(partition=partition, service=its_service, region=region, account=account, resource=resource)
 
