@@ -26,7 +26,7 @@ Case = Mapping[str, Any]
 
 def read_request(case: Case) -> Request:
     """Read the request of a case; the session's name is what follows the role id in ``aws:userid``."""
-    context = {str(key): _value(value) for key, value in case["context"].items()}
+    context = {key: value if isinstance(value, str) else _value(value) for key, value in case["context"].items()}
     role = Arn.parse(case["principal"], service="iam", resource_type="role")
     role_id, _, session = str(context.get("aws:userid", "")).partition(":")
     caller = RoleSession(
@@ -66,8 +66,6 @@ def _named(policies: Iterable[Mapping[str, Any]], layer: Layer, level: int | Non
 
 
 def _value(value: object) -> str | list[str]:
-    if isinstance(value, str):
-        return value
     if value is None:
         return []
     if isinstance(value, list):

@@ -20,7 +20,8 @@ def glob(pattern: str) -> str:
     """Compile the text of a policy: ``*`` and ``?`` become wildcards."""
     if MANY in pattern or ONE in pattern:
         pattern = pattern.replace(MANY, "").replace(ONE, "")
-    return collapsed(pattern.replace("*", MANY).replace("?", ONE))
+    compiled = pattern.replace("*", MANY).replace("?", ONE)
+    return collapsed(compiled) if "**" in pattern else compiled
 
 
 def collapsed(compiled: str) -> str:

@@ -39,8 +39,8 @@ class Layer(StrEnum):
 
 
 # Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html (incomplete ARNs)
-_COMPLETES_ARNS = frozenset((Layer.IDENTITY, Layer.BOUNDARY))
-_NAMES_PRINCIPALS = frozenset((Layer.RESOURCE, Layer.KEY, Layer.TRUST, Layer.RESOURCE_CONTROL))
+_COMPLETES_ARNS = (Layer.IDENTITY, Layer.BOUNDARY)
+_NAMES_PRINCIPALS = (Layer.RESOURCE, Layer.KEY, Layer.TRUST, Layer.RESOURCE_CONTROL)
 
 
 @dataclass(slots=True, kw_only=True)

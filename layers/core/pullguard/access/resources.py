@@ -6,7 +6,7 @@ Source: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elem
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from pullguard.access.patterns import ARN_PARTS, MANY, glob_matches, resource_matches, steps_of
+from pullguard.access.patterns import ARN_PARTS, MANY, glob, glob_matches, resource_matches, steps_of
 from pullguard.access.request import Request
 from pullguard.access.ternary import Match, Unknown
 from pullguard.access.variables import VARIABLE, Template, Text, Unresolved, compile_text, expand
@@ -27,6 +27,8 @@ class Resources:
 
     def cover(self, request: Request) -> Match:
         """Whether the statement covers the request's resource."""
+        if MANY in self.certain or request.resource in self.certain:
+            return not self.negated
         doubt: Unknown | None = None
         for pattern in self.certain:
             text = expand(pattern, request) if isinstance(pattern, Template) else pattern
@@ -43,13 +45,17 @@ class Resources:
                     return not self.negated
                 if match is not False:
                     doubt = match.merged(doubt)
-        if any(_perhaps_covers(text, request) for text in self.unsure):
+        if _any_perhaps_covers(self.unsure, request):
             doubt = Unknown(problems=("an ARN of fewer than six parts has a wildcard before its last",)).merged(doubt)
         return self.negated if doubt is None else doubt
 
 
 EVERYTHING = Resources(certain=(MANY,))
-"""The resources of a trust policy's statements, which name none."""
+"""``*``, and the resources of a trust policy's statements, which name none."""
+
+
+def _any_perhaps_covers(patterns: tuple[Text, ...], request: Request) -> bool:
+    return any(_perhaps_covers(pattern, request) for pattern in patterns)
 
 
 def _perhaps_covers(pattern: Text, request: Request) -> bool:
@@ -60,22 +66,23 @@ def _perhaps_covers(pattern: Text, request: Request) -> bool:
     return not request.work.take(steps_of(widest, request.resource)) or glob_matches(widest, request.resource)
 
 
-def compile_resources(
-    texts: Iterable[str], *, negated: bool, variables: bool, completes: bool, denies: bool
-) -> Resources:
+def compile_resources(texts: list[str], *, negated: bool, variables: bool, completes: bool, denies: bool) -> Resources:
     """Compile the texts of a Resource element, or of NotResource (``negated``).
 
     ``completes``: the layer is one whose incomplete ARNs IAM completes. Raises ``ValueError`` for texts that AWS would
     not accept, if reading them as matching nothing would allow more.
     """
-    certain, unsure = _completed(texts) if completes else (list(texts), [])
+    if texts == ["*"] and not negated:
+        return EVERYTHING
+    certain, unsure = _completed(texts) if completes else (texts, [])
     if negated or denies:
         _require_arns(certain)
-    if variables:
-        _require_variables_in_place((*certain, *unsure))
+    if not variables or "${" not in "".join(texts):
+        return Resources(certain=tuple(map(glob, certain)), unsure=tuple(map(glob, unsure)), negated=negated)
+    _require_variables_in_place((*certain, *unsure))
     return Resources(
-        certain=tuple([compile_text(text, wildcards=True, variables=variables) for text in certain]),
-        unsure=tuple([compile_text(text, wildcards=True, variables=variables) for text in unsure]),
+        certain=tuple([compile_text(text, wildcards=True, variables=True) for text in certain]),
+        unsure=tuple([compile_text(text, wildcards=True, variables=True) for text in unsure]),
         negated=negated,
     )
 
