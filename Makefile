@@ -123,7 +123,7 @@ format: .venv/.ready ## Format the code and apply the linter's automatic fixes
 .PHONY: bench
 bench: .venv/.ready .tools/custodian/.ready ## Measure structure and language (docs/house.md), access decisions, the way of a grant, a batch and the audit (docs/benchmarks.md)
 	.venv/bin/python -m benchmarks.house > docs/house.md
-	.venv/bin/python -m benchmarks.access --rounds 20
+	.venv/bin/python -m benchmarks.access
 	.venv/bin/python -m benchmarks.grant_path
 	.venv/bin/python -m benchmarks.batch
 	.venv/bin/python -m benchmarks.audit
