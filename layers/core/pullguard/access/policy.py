@@ -214,11 +214,11 @@ def _read_document(document: object, layer: Layer) -> Statements:
         return (), (), "it has no Statement"
     if not _TOP_ELEMENTS.issuperset(document):
         return (), (), f"{min(map(str, document.keys() - _TOP_ELEMENTS))} is not an element of a policy"
-    listed = document["Statement"]
+    listed, variables = document["Statement"], VERSIONS[version]
     allows: list[Statement] = []
     denies: list[Statement] = []
     for index, source in enumerate(listed if isinstance(listed, list) else [listed]):
-        for statement in _read_statement(index, source, VERSIONS[version], layer):
+        for statement in _read_statement(index, source, variables, layer):
             (allows if statement.effect == "Allow" else denies).append(statement)
     return tuple(allows), tuple(denies), None
 
@@ -312,16 +312,17 @@ def _either(source: Mapping[str, Any], positive: str, negative: str) -> tuple[li
 
 
 def _principals(source: Mapping[str, Any], layer: Layer, effect: str) -> tuple[Principals | None, bool]:
-    given = [key for key in ("Principal", "NotPrincipal") if key in source]
+    named, negated = "Principal" in source, "NotPrincipal" in source
     if layer not in _NAMES_PRINCIPALS:
-        if given:
-            raise ValueError(f"it has a {given[0]}, which only resource policies have")
+        if named or negated:
+            which = "Principal" if named else "NotPrincipal"
+            raise ValueError(f"it has a {which}, which only resource policies have")
         return None, False
-    if len(given) != 1:
-        raise ValueError(f"it has {'both Principal and' if given else 'neither Principal nor'} NotPrincipal")
-    if given[0] == "NotPrincipal" and effect == "Allow":
+    if named == negated:
+        raise ValueError(f"it has {'both Principal and' if named else 'neither Principal nor'} NotPrincipal")
+    if negated and effect == "Allow":
         raise ValueError("NotPrincipal with Allow is not supported")
-    principals = compile_principals(source[given[0]])
+    principals = compile_principals(source["NotPrincipal" if negated else "Principal"])
     if effect == "Deny":
         principals.require_possible()
-    return principals, given[0] == "NotPrincipal"
+    return principals, negated

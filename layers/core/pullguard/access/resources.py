@@ -39,23 +39,17 @@ class Resources:
                     doubt = text.doubt.merged(doubt)
             elif text is not None:
                 match = resource_matches(text, request.resource, request.work)
-                if match is TOO_MUCH:
-                    return match
                 if match is True:
                     return not self.negated
                 if match is not False:
                     doubt = match.merged(doubt)
-        if _any_perhaps_covers(self.unsure, request):
+        if any(_perhaps_covers(text, request) for text in self.unsure):
             doubt = Unknown(problems=("an ARN of fewer than six parts has a wildcard before its last",)).merged(doubt)
         return self.negated if doubt is None else doubt
 
 
 EVERYTHING = Resources(certain=(MANY,))
 """``*``, and the resources of a trust policy's statements, which name none."""
-
-
-def _any_perhaps_covers(patterns: tuple[Text, ...], request: Request) -> bool:
-    return any(_perhaps_covers(pattern, request) for pattern in patterns)
 
 
 def _perhaps_covers(pattern: Text, request: Request) -> bool:
