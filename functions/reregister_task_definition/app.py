@@ -9,10 +9,8 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.batch import SqsFifoPartialProcessor, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from pullguard.aws.ecs import Ecs
 from pullguard.runtime.bootstrap import Deployment
 from pullguard.runtime.receiver import outcome
-from pullguard.workflows.reregister import Reregisterer
 
 deployment = Deployment(os.environ, *Deployment.EXECUTOR_NEEDS)
 logger, metrics = Logger(), Metrics()
@@ -23,8 +21,7 @@ processor = SqsFifoPartialProcessor(skip_group_on_error=True, logger=logger)  # 
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
     metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
-    receiver = deployment.receiver("reregister_task_definition")
-    reregisterer = Reregisterer(executor=deployment.executor(), ecs=Ecs(deployment.clients.get("ecs")))
+    reregisterer, receiver = deployment.reregisterer(), deployment.receiver("reregister_task_definition")
 
     def handle(record: SQSRecord) -> None:
         result = receiver.receive(record, lambda: reregisterer.receive(record.body, message_id=record.message_id))

@@ -1,8 +1,13 @@
 """A function that is deployed without something says so in one line, at its start."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from pullguard.runtime.settings import POWERTOOLS
+from tests.contract.cloudformation import ROOT
 from tests.functions.stack import TEMPLATE, Stack
 
 IDS = {
@@ -60,3 +65,15 @@ def test_a_level_that_powertools_does_not_know_is_named_before_powertools_breaks
     assert str(error.value) == (
         'This function cannot start: POWERTOOLS_LOG_LEVEL is "LOUD": give one of DEBUG, INFO, WARNING, ERROR, CRITICAL'
     )
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_start_loads_neither_boto3_nor_the_workflows_nor_the_ledger(function: str) -> None:
+    """Each costs a cold start more than all else of ours; in a process of its own, since the tests load everything."""
+    code = 'import app, sys; print(*sorted(name for name in sys.modules if name.startswith(("boto3", "pullguard."))))'
+    paths = os.pathsep.join((str(ROOT / "functions" / function), str(ROOT / "layers" / "core")))
+    environment = os.environ | STACK.environment(function) | {"PYTHONPATH": paths, "AWS_DEFAULT_REGION": "us-east-1"}
+    printed = subprocess.run((sys.executable, "-c", code), env=environment, capture_output=True, text=True, check=True)
+    loaded = printed.stdout.split()
+    late = ("boto3", *(f"pullguard.{part}" for part in ("access", "checks", "events", "store", "workflows")))
+    assert [name for name in loaded if name.startswith(late)] == []

@@ -10,8 +10,8 @@ from pullguard.domain.actions import Redeploy, Refusal
 from pullguard.domain.facts import Facts
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.usage import Usage
-from pullguard.domain.verification import Verification
-from pullguard.planning.redeployment import REDEPLOYED_WITHIN, Verified, redeployments, verified
+from pullguard.domain.verification import Verification, Verified
+from pullguard.planning.redeployment import REDEPLOYED_WITHIN, redeployments, verified
 from pullguard.store.ledger import Ledger
 from tests.fakes import (
     ACCOUNT,

@@ -37,3 +37,14 @@ class Accepted:
     secret: Arn
     version: str
     at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """The secret version, created at ``created_at``, with which the registry would serve a container's image."""
+
+    container: str
+    image: str
+    secret: Arn
+    version: str
+    created_at: datetime

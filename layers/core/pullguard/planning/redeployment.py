@@ -9,12 +9,11 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateServ
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from pullguard.domain.actions import Redeploy, Refusal
-from pullguard.domain.arn import Arn, SecretReference
+from pullguard.domain.arn import SecretReference
 from pullguard.domain.consent import MissingConsent, missing_of
 from pullguard.domain.errors import shown
 from pullguard.domain.facts import Facts
@@ -22,7 +21,7 @@ from pullguard.domain.provenance import Provenance
 from pullguard.domain.secret import Secret, ValueShape
 from pullguard.domain.task_definition import Container
 from pullguard.domain.usage import ServiceUse, Usage
-from pullguard.domain.verification import Verification
+from pullguard.domain.verification import Verification, Verified
 from pullguard.events import is_rotation
 
 # An event reports a version written just before it: a rotation completes all its steps within this time. A label that
@@ -33,17 +32,6 @@ ROTATION_TAKES: Final = timedelta(minutes=15)
 REDEPLOYED_WITHIN: Final = timedelta(hours=6)
 _EXCLUSIVE: Final = "does not let anything else start a deployment"
 _ELSEWHERE: Final = "Deploy it the way it is deployed, if its tasks are to use the new credentials now."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
-    """The secret version, created at ``created_at``, with which the registry would serve a container's image."""
-
-    container: str
-    image: str
-    secret: Arn
-    version: str
-    created_at: datetime
 
 
 def verified(facts: Facts) -> tuple[Verified, ...]:

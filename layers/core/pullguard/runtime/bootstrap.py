@@ -19,13 +19,13 @@ from pullguard.domain.errors import Misconfigured
 from pullguard.domain.messages import Home
 from pullguard.runtime.receiver import RESERVE_S, Receiver
 from pullguard.runtime.settings import Settings
-from pullguard.store.ledger import Ledger
 
 if TYPE_CHECKING:
     from pullguard.aws.pace import Pace
     from pullguard.aws.readers import AwsReaders
     from pullguard.aws.ssm import StopSwitch
     from pullguard.planning.planner import Rules
+    from pullguard.store.ledger import Ledger
     from pullguard.store.services import ServiceStore
     from pullguard.store.starts import StartStore
     from pullguard.store.task_definitions import TaskDefinitionStore
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from pullguard.workflows.notify import Alerter
     from pullguard.workflows.patch_role import RolePatcher
     from pullguard.workflows.report import Reporter
+    from pullguard.workflows.reregister import Reregisterer
     from pullguard.workflows.resolve_change import ChangeResolver
     from pullguard.workflows.sweep import Sweeper
     from pullguard.workflows.validate import Validator
@@ -127,8 +128,10 @@ class Deployment:
         return Home(account=self.settings.account, region=self.settings.region)
 
     @cached_property
-    def ledger(self) -> Ledger:
+    def ledger(self) -> "Ledger":
         """The ledger."""
+        from pullguard.store.ledger import Ledger
+
         return Ledger(self.clients.get("dynamodb"), self.settings.ledger_table)
 
     @cached_property
@@ -308,6 +311,13 @@ class Deployment:
                 grace=timedelta(days=settings.revoke_grace_days),
             ),
         )
+
+    def reregisterer(self) -> "Reregisterer":
+        """Return the workflow that registers corrected revisions."""
+        from pullguard.aws.ecs import Ecs
+        from pullguard.workflows.reregister import Reregisterer
+
+        return Reregisterer(executor=self.executor(), ecs=Ecs(self.clients.get("ecs")))
 
     def sweeper(self) -> "Sweeper":
         """Return the workflow that runs the steps of a sweep."""

@@ -20,9 +20,8 @@ from pullguard.aws.answers import asks
 from pullguard.domain.arn import Arn
 from pullguard.domain.records import from_record, to_record
 from pullguard.domain.remediation import Remediation
-from pullguard.domain.verification import Accepted
+from pullguard.domain.verification import Accepted, Verified
 from pullguard.incidents.finding_lifecycle import FindingRecord
-from pullguard.planning.redeployment import Verified
 from pullguard.store.incidents import IncidentStore
 from pullguard.store.table import DAY_S, RESOLVED_KEPT_S, TRANSACTION_MAX, Client, Item, Table, data_of, td
 from pullguard.store.task_definitions import TaskDefinitionStore
