@@ -124,6 +124,7 @@ format: .venv/.ready ## Format the code and apply the linter's automatic fixes
 bench: .venv/.ready .tools/custodian/.ready ## Measure structure and language (docs/house.md), access decisions, the way of a grant, a batch and the audit (docs/benchmarks.md)
 	.venv/bin/python -m benchmarks.house > docs/house.md
 	.venv/bin/python -m benchmarks.access
+	.venv/bin/python -m benchmarks.imports
 	.venv/bin/python -m benchmarks.grant_path
 	.venv/bin/python -m benchmarks.batch
 	.venv/bin/python -m benchmarks.audit
