@@ -161,6 +161,7 @@ FUNCTIONS = {
             **on(
                 "Ledger.Arn",
                 EntryStore.get,
+                EntryStore.asked,
                 EntryStore.dependents,
                 RoleStore.item,
                 RoleStore.replace,

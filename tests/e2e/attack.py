@@ -20,9 +20,9 @@ class Attack:
     """The permitted effects.
 
     ``granted`` are the only secrets (names) that the role may read in the end, and ``stays`` are the statements of
-    others in our policy, by the secret beside the need; ``writes`` counts the writes of its policy, ``registered`` and
-    ``moved`` the revisions and services. ``reported`` are the kinds of letters about the family, ``words`` are parts of
-    their text; ``dead`` is the queue whose dead letters get a message of the attack.
+    others in our policy, by the secret beside the need; ``writes`` counts the writes of its policy (of several, one may
+    serve all), ``registered`` and ``moved`` the revisions and services. ``reported`` are the kinds of letters about the
+    family, ``words`` are parts of their text; ``dead`` is the queue whose dead letters get a message of the attack.
     """
 
     name: str

@@ -15,9 +15,9 @@ from pullguard.domain.role_item import RUN_MAX, GrantRecord, PolicyWrite, RoleIt
 from pullguard.domain.role_policy import Need, Needs, RolePolicyChange
 from pullguard.domain.role_state import RoleState
 from pullguard.domain.stop import Stop
-from pullguard.workflows.reconcile_role import LAST_CHECK_AFTER, Seen
+from pullguard.workflows.reconcile_role import LAST_CHECK_AFTER, Extent, Seen
 from pullguard.workflows.write_checks import Held
-from tests.simulation.truth import FORMER, ROLE, Role, TaskDefinition, clock, name_of
+from tests.simulation.truth import FORMER, HOUR_S, ROLE, Role, TaskDefinition, clock, name_of
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -56,7 +56,7 @@ class Ports:
 
     # --- RoleReader
 
-    def read(self, role: Arn, item: RoleItem, *, every_dependent: bool = False) -> Seen | None:
+    def read(self, role: Arn, item: RoleItem, extent: Extent = "asked") -> Seen | None:
         world, stack = self.world, self.stack
         world.pause()
         shown = world.shown_role()
@@ -72,15 +72,16 @@ class Ports:
             writes=item.writes,
             versions=item.versions,
         )
-        return Seen(state=state, needs=self._needs(shown, state, every_dependent=every_dependent))
+        return Seen(state=state, needs=self._needs(shown, state, extent))
 
-    def _needs(self, role: Role, state: RoleState, *, every_dependent: bool) -> Needs:
-        """Answer from the message's task definition, and from the ledger's edges or from all task definitions."""
+    def _needs(self, role: Role, state: RoleState, extent: Extent) -> Needs:
+        """Answer from the message's task definition, others that asked for a grant, and the ledger's edges or all."""
         world, ledger = self.world, self.stack.ledger
-        asked = {*(ledger.edges if every_dependent else ()), *((self.hint,) if self.hint else ())}
-        described = [world.definitions[each] for each in sorted(asked)]
+        asked = {*(ledger.edges if extent == "all" else ()), *((self.hint,) if self.hint else ())}
+        others = {name for name, at in ledger.asked.values() if world.now - at < HOUR_S and extent != "asked"}
+        described = [world.definitions[each] for each in sorted(asked | others)]
         readable = {each.name: each for each in described if each.unreadable_since is None}
-        is_complete = every_dependent and len(readable) == len(asked)
+        is_complete = extent == "all" and asked <= readable.keys()
         if "every dependent" in world.without:
             is_complete = True
         edges = {secret for name, secret in ledger.edges.items() if name not in readable}
@@ -88,6 +89,8 @@ class Ports:
         standing = (*state.own.grants, *state.former.grants, *(each.granted for each in state.grants))
         arns = {each.secret for each in standing} | {each.secret for write in state.writes for each in write.after}
         arns |= {world.secrets[each.secret].arn for each in live}
+        if extent == "asked" and self.hint:  # what the message's task definition does not name is not read
+            arns = {world.secrets[each.secret].arn for each in readable.values()}
         is_swept = self.message is not None and self.message.sweep == ledger.complete_sweep
         is_known = is_complete or is_swept
         secrets = {arn: self._need(arn, role, live, edges, is_known=is_known) for arn in sorted(arns)}
@@ -151,17 +154,17 @@ class Ports:
 
     # --- Reports
 
-    def written(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
-        self.world.pause()
-        self._report(write, (*change.added, *change.restored))
+    def written(self, role: Arn, write: PolicyWrite) -> None:
+        self._report(write)
 
     def left_open(self, role: Arn, write: PolicyWrite) -> None:
+        self._report(write)
+
+    def _report(self, write: PolicyWrite) -> None:
+        """Report additions: a report names the task definition that a grant is for."""
         self.world.pause()
         known = {each.secret for each in write.before} - set(write.restored)
-        self._report(write, (each.secret for each in write.after if each.secret not in known))
-
-    def _report(self, write: PolicyWrite, secrets: Iterable[Arn]) -> None:
-        """Report additions: a report names the task definition that a grant is for."""
+        secrets = (each.secret for each in write.after if each.secret not in known)
         self.stack.reports += [(self.world.now, each) for each in secrets if write.users.get(str(each))]
 
     def adopted(self, role: Arn, records: Iterable[GrantRecord]) -> None:

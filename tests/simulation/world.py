@@ -60,14 +60,20 @@ class Message:
 
 @dataclass(slots=True)
 class Ledger:
-    """A stack's ledger: the role's item, which task definition names which secret, and the last complete sweep."""
+    """A stack's ledger: the role's item, which task definition names which secret, and the last complete sweep.
+
+    ``asked`` are the grants that were asked for: a secret's name, the task definition that needs it, and when.
+    """
 
     item: RoleItem = field(default_factory=RoleItem)
     edges: dict[str, str] = field(default_factory=dict)
+    asked: dict[str, tuple[str, float]] = field(default_factory=dict)
     complete_sweep: int = -1
 
     def copy(self) -> "Ledger":
-        return Ledger(item=self.item, edges=dict(self.edges), complete_sweep=self.complete_sweep)
+        return Ledger(
+            item=self.item, edges=dict(self.edges), asked=dict(self.asked), complete_sweep=self.complete_sweep
+        )
 
 
 @dataclass(slots=True)
@@ -299,6 +305,7 @@ class World:
         secret, role = self.secrets[definition.secret], self.shown_role()
         is_allowed = role.exists and role.is_managed and secret.has_consent and secret.unreadable_since is None
         if is_allowed and not self.reads(role, secret, POLICIES[region], FORMER, *self.siblings(region)):
+            ledger.asked[secret.name] = (name, self.now)
             self.send(region, name)
         return True
 

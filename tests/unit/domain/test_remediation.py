@@ -69,7 +69,12 @@ ONE_DEED: dict[str, tuple[Remediation, dict[str, Any], bool]] = {
         True,
     ),
     "a-failure-at-another-role": (replace(DONE, event="Remediation Failed"), {"target": str(role_arn("api"))}, False),
-    "a-write-for-another-task-definition": (DONE, {"task_definition": FOR_API}, False),
+    "a-grant-of-the-same-write-for-another-task-definition": (DONE, {"task_definition": FOR_API}, True),
+    "a-revocation-of-the-same-write-for-another-task-definition": (
+        changed(DONE, kind="withdraw"),
+        {"task_definition": FOR_API},
+        False,
+    ),
 }
 
 

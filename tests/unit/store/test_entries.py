@@ -1,17 +1,19 @@
 """One task definition's entry: references, findings and remediations."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pullguard.domain.actions import Grant
 from pullguard.domain.findings import Finding, Remedy
 from pullguard.domain.remediation import Deed, Remediation
 from pullguard.incidents.finding_lifecycle import FindingRecord
-from pullguard.store.entries import Entry
+from pullguard.store.entries import Entry, EntryStore
 from pullguard.store.ledger import Ledger
 from pullguard.store.table import RESOLVED_KEPT_S, TRANSACTION_MAX
-from tests.fakes import NOW, Crash, revision_arn, role_arn
+from tests.fakes import NOW, Crash, revision_arn, role_arn, secret
 from tests.unit.store.items import expires
 
 if TYPE_CHECKING:
@@ -53,6 +55,44 @@ def known(references: frozenset[str]) -> Entry:
 
 
 # --- One task definition -----------------------------------------------------------------------------------------
+
+
+def grant(one: str = "a", family: str = "web") -> Grant:
+    """The grant of one secret to one role."""
+    return Grant(task_definition=revision_arn(family), role=ROLE, secret=secret(one).arn, key=None, findings=("f",))
+
+
+def test_grants_that_are_asked_for_are_kept_for_an_hour_the_last_one_of_each_secret(ledger: Ledger) -> None:
+    later = NOW + timedelta(minutes=10)
+    ledger.entries.keep_references(WEB, Entry(), frozenset({"a"}), {grant("a"): NOW, grant("b"): NOW})
+    ledger.entries.keep_references(API, Entry(), frozenset({"a"}), {grant("b", "api"): later})
+    ledger.entries.keep_references(API, Entry(), frozenset({"a"}), {replace(grant("c"), role=role_arn("other")): NOW})
+    asked = [ledger.entries.asked(ROLE, now=NOW + timedelta(minutes=each)) for each in (59, 60, 70)]
+    assert asked == [(grant("a"), grant("b", "api")), (grant("b", "api"),), ()]
+    assert ledger.entries.dependents("a") == (API, WEB)
+    assert ledger.entries.dependents(str(ROLE)) == ()
+
+
+def test_grants_are_kept_in_the_transaction_of_the_references_or_alone(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent: list[list[Any]] = []
+    transact = EntryStore._transact
+
+    def noted(self: EntryStore, steps: list[Any]) -> bool:
+        sent.append(steps)
+        return transact(self, steps)
+
+    monkeypatch.setattr(EntryStore, "_transact", noted)
+    ledger.entries.keep_references(WEB, Entry(), frozenset({"a"}), {grant(): NOW})
+    ledger.entries.keep_references(WEB, known(frozenset({"a"})), frozenset({"a"}), {grant(): NOW})
+    assert list(map(len, sent)) == [4, 1]
+
+
+def test_no_more_grants_are_read_than_a_role_has_room_for(ledger: Ledger) -> None:
+    many = {grant(f"s{number}"): NOW for number in range(201)}
+    ledger.entries.keep_references(WEB, known(frozenset()), frozenset(), many)
+    assert len(ledger.entries.asked(ROLE, now=NOW)) == 200
 
 
 def test_nothing_is_known_of_a_stranger(ledger: Ledger) -> None:

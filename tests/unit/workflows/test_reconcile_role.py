@@ -14,7 +14,7 @@ from pullguard.domain.role_item import RUN_MAX, SHOWS_AFTER, GrantRecord, Policy
 from pullguard.domain.role_policy import Need, Needs, RevocationRules, RolePolicyChange
 from pullguard.domain.role_state import RoleState
 from pullguard.domain.stop import Stop
-from pullguard.workflows.reconcile_role import NOTHING, RETRY_AFTER, Reconciled, RoleReconciler, Seen
+from pullguard.workflows.reconcile_role import NOTHING, RETRY_AFTER, Extent, Reconciled, RoleReconciler, Seen
 from pullguard.workflows.write_checks import CannotReport, Held, NotWritten
 from tests.fakes import NOW, Crash, granted, key, revision_arn, role_arn, secret
 from tests.flows import CAUSE, OWN_POLICY
@@ -82,8 +82,8 @@ class Ports:
 
     # The reader.
 
-    def read(self, role: Arn, item: RoleItem, *, every_dependent: bool = False) -> Seen | None:
-        self._call("read all" if every_dependent else "read")
+    def read(self, role: Arn, item: RoleItem, extent: Extent = "asked") -> Seen | None:
+        self._call("read" if extent == "asked" else f"read {extent}")
         own = OwnPolicy(name=OWN_POLICY, grants=self.shown)
         state = RoleState(
             created_at=NOW - timedelta(days=99),
@@ -93,7 +93,7 @@ class Ports:
             writes=item.writes,
             versions=item.versions,
         )
-        needs = Needs(secrets=self.needs, is_complete=every_dependent and self.complete, is_swept=True)
+        needs = Needs(secrets=self.needs, is_complete=extent == "all" and self.complete, is_swept=True)
         return Seen(state=state, needs=needs) if self.exists else None
 
     # IAM.
@@ -135,7 +135,7 @@ class Ports:
         if isinstance(error, CannotReport):
             raise error
 
-    def reported(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
+    def reported(self, role: Arn, write: PolicyWrite) -> None:
         self._call("report")
         self.outbox.append(("report", write.id))
 
@@ -149,8 +149,8 @@ class Reports:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.ports, name)
 
-    def written(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
-        self.ports.reported(role, write, change)
+    def written(self, role: Arn, write: PolicyWrite) -> None:
+        self.ports.reported(role, write)
 
 
 @dataclass
@@ -221,15 +221,16 @@ def test_a_write_is_planned_made_reported_and_closed_in_this_order(
     assert ports.calls == [
         "item",
         "read",
-        "decided",
         "admit",
+        "read others",
+        "decided",
         "plan",
         "item",
         "admit",
         call,
         "report",
-        "close",
         "follow up",
+        "close",
     ]
     (write,) = ports.stored.writes
     assert (write.id, write.at, write.after, write.outcome) == ("m-1.0", NOW, after, "done")
@@ -272,6 +273,43 @@ def test_two_writes_of_one_message_have_ids_of_their_own() -> None:
     first, second = (each.id for each in ports.stored.writes)
     assert first != second
     assert second.startswith("m-1.")
+
+
+# --- What one run reads ---
+
+
+def test_a_need_of_others_that_is_read_for_a_write_is_part_of_it() -> None:
+    ports = Ports()
+    ports.before["read others"] = lambda: ports.needs.update({HUB.arn: wanted(HUB)})
+    assert run(ports).added == 2
+    assert ports.shown == granted(GHCR, HUB)
+    assert len(ports.stored.writes) == 1
+
+
+HALTED: dict[str, tuple[RoleItem, list[str]]] = {
+    "a-hold": (RoleItem(hold=STOP), ["item", "read", "admit", "decided", "not written"]),
+    "a-hold-while-a-dead-write-is-closed": (
+        RoleItem(hold=STOP, writes=(a_write((), (), outcome="planned", at=NOW - SHOWS_AFTER),)),
+        ["item", "read", "admit", "read others", "left open", "decided", "not written", "close"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("item", "calls"), HALTED.values(), ids=HALTED)
+def test_others_are_not_read_for_a_write_that_will_not_be_made(item: RoleItem, calls: list[str]) -> None:
+    ports = Ports(stored=item)
+    assert not run(ports).written
+    assert ports.calls == calls
+
+
+def test_a_revocation_may_make_room_so_all_consent_is_read_before_anything_is_refused() -> None:
+    full = granted(*(secret(f"registry/{'x' * 400}{number}", f"Full{number:02}") for number in range(21)))
+    records = tuple(GrantRecord(granted=each, task_definition=WEB, granted_at=NOW) for each in full)
+    ports = Ports(shown=full, stored=RoleItem(grants=records))
+    gone = Need(has_consent=False, why_not="no tag", grant=full[0])
+    ports.before["read others"] = lambda: ports.needs.update({full[0].secret: gone})
+    result = run(ports)
+    assert (result.added, result.revoked) == (1, 1)
 
 
 # --- No write ---
@@ -384,7 +422,7 @@ def test_five_minutes_later_it_is_reported_under_its_id_and_closed(shown: tuple[
     ports.time += SHOWS_AFTER
     assert not run(ports).written
     assert ports.outbox == [("left open", ("m-0.0", outcome))]
-    assert ports.calls == ["item", "read", "left open", "decided", "close"]
+    assert ports.calls == ["item", "read", "admit", "read others", "left open", "decided", "close"]
     assert outcomes(ports) == [outcome]
     kept = [(each.granted, each.task_definition, each.granted_at) for each in ports.stored.grants]
     assert kept == [(granted(HUB)[0], WEB, NOW)] * (outcome == "done")
@@ -420,8 +458,8 @@ DEATHS: dict[str, tuple[list[str], int, bool]] = {
     "plan": ([], 0, True),
     "put": (["planned"], 1, True),
     "report": (["planned"], 1, False),
+    "follow up": (["planned"], 1, False),
     "close": (["planned"], 1, False),
-    "follow up": (["done"], 0, False),
 }
 
 
@@ -441,7 +479,7 @@ def test_a_run_may_die_before_any_call_and_the_next_ones_make_it_good(
     assert "planned" not in outcomes(ports)
     assert [each.granted for each in ports.stored.grants] == list(granted(GHCR))
     assert ports.shown == granted(GHCR)
-    assert ports.stored.writes_this_hour(GHCR.arn, ports.time) == reports + writes + (call == "follow up")
+    assert ports.stored.writes_this_hour(GHCR.arn, ports.time) == reports + writes
 
 
 # --- Conflicts ---
@@ -483,7 +521,7 @@ def test_an_outcome_that_cannot_be_recorded_sends_the_message_back() -> None:
     with pytest.raises(NotNow, match="could not be recorded"):
         run(ports)
     assert outcomes(ports) == ["planned"]
-    assert "follow up" not in ports.calls
+    assert ports.calls.count("follow up") == 1
 
 
 # --- What keeps it from writing ---
@@ -651,7 +689,7 @@ def test_a_grant_that_is_due_is_revoked_if_all_dependents_were_read(*, complete:
     records = recorded(GHCR, unneeded_since=NOW - AGED)
     ports = Ports(needs=dict(UNNEEDED), shown=granted(GHCR), stored=RoleItem(grants=records), complete=complete)
     assert run(ports, rules=RevocationRules(unneeded=True)).revoked == complete
-    assert ports.calls[:3] == ["item", "read", "read all"]
+    assert ports.calls[:4] == ["item", "read", "admit", "read all"]
     assert ports.shown == (() if complete else granted(GHCR))
 
 

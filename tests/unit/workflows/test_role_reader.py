@@ -2,27 +2,30 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from pullguard.domain.actions import Grant
 from pullguard.domain.errors import NotNow
+from pullguard.domain.lookup import Lookup
 from pullguard.domain.policy_document import Granted
 from pullguard.domain.references import role_name
-from pullguard.domain.role_item import RoleItem
+from pullguard.domain.role_item import SHOWS_AFTER, RoleItem
+from pullguard.domain.secret import Secret
 from pullguard.domain.task_definition import TaskDefinition
 from pullguard.domain.usage import ScheduleUse, TaskUse, Usage
 from pullguard.domain.verification import Accepted
 from pullguard.store.entries import Entry
 from pullguard.store.ledger import Ledger
 from pullguard.store.task_definitions import Sweep
-from pullguard.workflows.reconcile_role import Seen
-from pullguard.workflows.role_reader import DEPENDENTS_MAX, DependentsReader
-from tests.fakes import ACCOUNT, CLUSTER, NOW, World, container, denied, granted, revision_arn, role, secret
+from pullguard.workflows.reconcile_role import Extent, Seen
+from pullguard.workflows.role_reader import DEPENDENTS_MAX, OTHERS_MAX, DependentsReader
+from tests.fakes import ACCOUNT, CLUSTER, NOW, World, container, denied, granted, key, revision_arn, role, secret
 from tests.fakes import task_definition as definition
 from tests.flows import OWN_POLICY, Harness
-from tests.unit.workflows.granted_role import ROLE, holder, recorded
+from tests.unit.workflows.granted_role import ROLE, a_write, holder, recorded
 
 GHCR, HUB = secret(), secret("registry/hub", "HubHub", registry="docker.io")
 WEB = definition(container(GHCR))
@@ -47,7 +50,12 @@ def know(here: Harness, *definitions: TaskDefinition, things: tuple[Any, ...] = 
 
 
 def read(
-    here: Harness, *witnesses: TaskDefinition, sweep: str = "", everything: bool = False, item: RoleItem = ITEM
+    here: Harness,
+    *witnesses: TaskDefinition,
+    sweep: str = "",
+    everything: bool = False,
+    item: RoleItem = ITEM,
+    extent: Extent = "asked",
 ) -> Seen | None:
     reader = DependentsReader(
         executor=here.executor(),
@@ -58,7 +66,7 @@ def read(
         witnesses=witnesses,
         sweep=sweep or ("s-0" if everything else ""),
     )
-    return reader.read(ROLE, item, every_dependent=everything)
+    return reader.read(ROLE, item, "all" if everything else extent)
 
 
 def seen(here: Harness, *witnesses: TaskDefinition, **options: Any) -> Seen:
@@ -78,7 +86,7 @@ IS_GHCR, IS_HUB = GHCR.arn.resource_name, HUB.arn.resource_name
 
 
 def test_the_state_and_the_needs_are_of_the_same_moment(harness: Harness) -> None:
-    found = seen(harness, WEB)
+    found = seen(harness, WEB, extent="others")
     assert (found.state.policy, found.state.own.grants, found.state.grants) == (
         *(OWN_POLICY, granted(GHCR, HUB)),
         ITEM.grants,
@@ -109,7 +117,7 @@ def test_a_role_that_cannot_be_read_sends_the_message_back(harness: Harness, cha
 
 
 def test_one_task_definition_proves_what_it_names_and_nothing_of_the_others(harness: Harness) -> None:
-    assert named(seen(harness, WEB)) == {IS_GHCR: True, IS_HUB: None}
+    assert named(seen(harness, WEB, extent="others")) == {IS_GHCR: True, IS_HUB: None}
     assert named(seen(harness)) == {IS_GHCR: None, IS_HUB: None}
 
 
@@ -130,7 +138,7 @@ def test_each_secret_is_asked_for_by_its_complete_arn(harness: Harness) -> None:
 def test_a_deployment_that_observes_observes_every_grant_and_wants_none(harness: Harness, mode: Any) -> None:
     harness.mode = mode
     harness.world.roles = (holder(HUB),)
-    found = seen(harness, WEB, item=RoleItem(grants=recorded(HUB)))
+    found = seen(harness, WEB, item=RoleItem(grants=recorded(HUB)), extent="others")
     assert found.needs.secrets[HUB.arn].is_observed is (mode == "observe")
     assert (GHCR.arn in found.needs.secrets) is (mode == "remediate")
 
@@ -155,6 +163,138 @@ def test_the_validators_answer_reaches_it_through_the_ledger(
         harness.ledger.entries.keep_accepted(BARE.arn, answer, now=NOW)
     found = seen(harness, BARE, item=RoleItem())
     assert [each.is_wanted for each in found.needs.secrets.values()] == ([True] if wanted else [])
+
+
+# --- What else one write can do ---
+
+OTHER = role(name="other")
+NONE = RoleItem()
+
+
+def ask(here: Harness, *grants: Grant) -> None:
+    """Let the ledger know that validations asked for grants."""
+    here.ledger.entries.keep_references(WEB.arn, Entry(seen=True), frozenset(), dict.fromkeys(grants, here.now()))
+
+
+def needed(definition: TaskDefinition, one: Secret, **changes: Any) -> Grant:
+    grant = Grant(task_definition=definition.arn, role=ROLE, secret=one.arn, key=None, findings=())
+    return replace(grant, **changes)
+
+
+def wants(found: Seen) -> set[str]:
+    return {secret.resource_name for secret, each in found.needs.secrets.items() if each.is_wanted}
+
+
+def test_secrets_that_the_message_does_not_name_are_read_only_for_a_write(harness: Harness) -> None:
+    ask(harness, needed(API, HUB))
+    assert named(seen(harness, WEB)) == {IS_GHCR: True}
+    assert {about for kind, about in harness.world.asked if kind == "secret"} == {str(GHCR.arn)}
+
+
+def test_the_consent_of_a_granted_secret_that_the_message_names_is_read_though_it_wants_no_grant(
+    harness: Harness,
+) -> None:
+    harness.world.secrets = (replace(GHCR, tags={}), HUB)
+    (need,) = seen(harness, WEB).needs.secrets.values()
+    assert (need.has_consent, need.is_wanted) == (False, False)
+
+
+def test_a_grant_that_another_validation_asked_for_is_proved_and_wanted_too(harness: Harness) -> None:
+    harness.world.roles = (role(),)
+    ask(harness, needed(API, HUB), needed(WEB, GHCR))
+    found = seen(harness, WEB, item=NONE, extent="others")
+    assert wants(found) == {IS_GHCR, IS_HUB}
+    assert found.needs.secrets[HUB.arn].task_definition == str(API.arn)
+    assert not found.needs.is_complete
+
+
+BESIDE_IT: dict[str, Callable[[Harness], None]] = {
+    "it-is-gone": lambda it: setattr(it.world, "task_definitions", (WEB,)),
+    "it-cannot-be-described": lambda it: it.world.unreadable.update({API.family: denied(), str(API.arn): denied()}),
+    "its-secret-cannot-be-read": lambda it: it.world.unreadable.update({str(HUB.arn): denied()}),
+    "it-has-another-role": lambda it: setattr(
+        it.world, "task_definitions", (WEB, definition(container(HUB), family="api", role_name="other"))
+    ),
+    "its-secret-has-no-consent": lambda it: setattr(it.world, "secrets", (GHCR, replace(HUB, tags={}))),
+    "it-observes": lambda it: setattr(
+        it.world,
+        "task_definitions",
+        (WEB, definition(container(HUB), family="api", tags={"pullguard:mode": "observe"})),
+    ),
+    "it-was-asked-for-an-hour-ago": lambda it: it.later(hours=1),
+}
+
+
+@pytest.mark.parametrize("change", BESIDE_IT.values(), ids=BESIDE_IT)
+def test_a_grant_for_others_that_is_not_proved_holds_nothing_up(
+    harness: Harness, change: Callable[[Harness], None]
+) -> None:
+    harness.world.roles = (role(), OTHER)
+    ask(harness, needed(API, HUB))
+    change(harness)
+    found = seen(harness, WEB, item=NONE, extent="others")
+    assert wants(found) == {IS_GHCR}
+
+
+def test_a_task_definition_is_not_described_for_a_grant_that_is_there_by_now(harness: Harness) -> None:
+    """It also holds for a grant that our last write left and that IAM does not show yet."""
+    harness.world.roles = (role(),)
+    ask(harness, needed(API, HUB))
+    item = RoleItem(writes=(a_write((), granted(HUB)),))
+    assert wants(seen(harness, WEB, item=item, extent="others")) == {IS_GHCR}
+    assert ("task-definition", str(API.arn)) not in harness.world.asked
+    keyed = needed(API, HUB, key=key().arn)  # another grant than the one that is there
+    ask(harness, keyed)
+    seen(harness, WEB, item=item, extent="others")
+    assert ("task-definition", str(API.arn)) in harness.world.asked
+
+
+def test_after_a_write_that_iam_refused_each_message_is_alone_for_a_while(harness: Harness) -> None:
+    harness.world.roles = (role(),)
+    ask(harness, needed(API, HUB))
+    item = RoleItem(writes=(a_write((), granted(GHCR, HUB), outcome="refused"),))
+    assert wants(seen(harness, WEB, item=item, extent="others")) == {IS_GHCR}
+    harness.later(seconds=SHOWS_AFTER.total_seconds())
+    assert wants(seen(harness, WEB, item=item, extent="others")) == {IS_GHCR, IS_HUB}
+
+
+def test_others_take_a_part_of_the_runs_time_and_no_more(harness: Harness) -> None:
+    many = [definition(container(HUB), family=f"f{number}") for number in range(9)]
+    some = [secret(f"registry/{number}", "AbCdEf") for number in range(9)]
+    harness.world = SlowWorld((WEB, *many), (role(),), (GHCR, HUB), later=lambda: harness.later(seconds=4))
+    ask(harness, *(needed(one, other) for one, other in zip(many, some, strict=True)))
+    seen(harness, WEB, item=NONE, extent="others")
+    described = {about for kind, about in harness.world.asked if kind == "task-definition" and ":" in about}
+    assert len(described - {str(WEB.arn)}) == OTHERS_MAX.total_seconds() // 4 + 1
+
+
+@dataclass
+class SlowWorld(World):
+    """A world whose ECS is slow."""
+
+    later: Callable[[], None] = lambda: None
+
+    def task_definition(self, reference: str) -> Lookup[TaskDefinition]:
+        if reference.startswith("arn:"):
+            self.later()
+        return super().task_definition(reference)
+
+
+def test_each_task_definition_is_gathered_once_in_a_run(harness: Harness) -> None:
+    """Not that the accepted credentials of the ledger are read once more."""
+    reader = DependentsReader(
+        executor=harness.executor(),
+        readers=harness.world,
+        definition_store=harness.definition_store,
+        starts=harness.starts,
+        policy=OWN_POLICY,
+        witnesses=(WEB,),
+    )
+    reader.read(ROLE, NONE)
+    before = [each for each in harness.world.asked if each[0] != "role"]
+    reader.read(ROLE, NONE, "others")
+    after = [each for each in harness.world.asked if each[0] != "role"]
+    assert after[len(before) :] == [("secret", str(each.arn)) for each in (GHCR, HUB)]
 
 
 # --- What the last complete sweep says ---

@@ -16,6 +16,7 @@ from pullguard.domain.errors import Denied
 from pullguard.domain.messages import LISTED, Review, ValidationRequest
 from pullguard.domain.policy_document import POLICY_NAME, Granted, OwnPolicy, policy_document, render
 from pullguard.domain.provenance import Provenance
+from pullguard.domain.remediation import Remediation
 from pullguard.domain.role_item import GrantRecord, PolicyWrite, RoleItem
 from pullguard.domain.role_policy import NO_ROOM, STRANGER, RolePolicyChange
 from pullguard.domain.role_state import RoleState
@@ -73,8 +74,7 @@ def test_each_grant_and_each_revocation_of_a_write_is_reported_with_the_policy_b
     harness: Harness,
 ) -> None:
     write = a_write(granted(HUB), granted(GHCR), users=USERS, reasons={str(HUB.arn): "no tag"})
-    change = a_change(added={GHCR.arn: granted(GHCR)[0]}, revoked={HUB.arn: "no tag"})
-    reports(harness).written(ROLE, write, change)
+    reports(harness).written(ROLE, write)
     revoked, added = reported(harness)
     assert (revoked["kind"], revoked["secret"], revoked["why"], revoked["task_definition"]) == (
         *("withdraw", str(HUB.arn), "no tag"),
@@ -86,42 +86,66 @@ def test_each_grant_and_each_revocation_of_a_write_is_reported_with_the_policy_b
         assert (each["target"], each["role"]) == (str(ROLE), str(ROLE))
 
 
-REPORTED: dict[str, tuple[PolicyWrite, RolePolicyChange, list[tuple[str, str | None]]]] = {
-    "an-addition-with-its-key": (
-        a_write((), granted(KEYED), users=USERS),
-        a_change(added={KEYED.arn: granted(KEYED)[0]}),
-        [(str(KEYED.arn), str(key().arn))],
-    ),
+REPORTED: dict[str, tuple[PolicyWrite, list[tuple[str, str | None]]]] = {
+    "an-addition-with-its-key": (a_write((), granted(KEYED), users=USERS), [(str(KEYED.arn), str(key().arn))]),
     "a-new-key": (
         a_write((Granted(secret=KEYED.arn, key=None),), granted(KEYED), users=USERS),
-        a_change(rekeyed=frozenset({KEYED.arn})),
         [(str(KEYED.arn), str(key().arn))],
     ),
     "what-comes-back": (
-        a_write(granted(HUB), granted(GHCR, HUB), users=USERS),
-        a_change(added={GHCR.arn: granted(GHCR)[0]}, restored=frozenset({HUB.arn})),
+        a_write(granted(HUB), granted(GHCR, HUB), users=USERS, restored=(HUB.arn,)),
         [(str(GHCR.arn), None), (str(HUB.arn), None)],
     ),
-    "nothing-of-what-stays": (a_write(granted(HUB), granted(HUB), users=USERS), a_change(), []),
+    "nothing-of-what-stays": (a_write(granted(HUB), granted(HUB), users=USERS), []),
     "without-a-task-definition-under-the-one-that-was-asked-about": (
         a_write((), granted(GHCR)),
-        a_change(added={GHCR.arn: granted(GHCR)[0]}, users={}),
         [(str(GHCR.arn), None)],
     ),
 }
 
 
-@pytest.mark.parametrize(("write", "change", "expected"), REPORTED.values(), ids=REPORTED)
+@pytest.mark.parametrize(("write", "expected"), REPORTED.values(), ids=REPORTED)
 def test_every_arn_that_a_write_adds_is_reported(
-    harness: Harness, write: PolicyWrite, change: RolePolicyChange, expected: list[tuple[str, str | None]]
+    harness: Harness, write: PolicyWrite, expected: list[tuple[str, str | None]]
 ) -> None:
-    reports(harness).written(ROLE, write, change)
+    reports(harness).written(ROLE, write)
     assert [(each["secret"], each["key"]) for each in reported(harness)] == expected
+
+
+MANY = [secret(f"registry/s{number}", f"Many{number:02}") for number in range(7)]
+
+
+def test_each_report_of_a_write_names_all_that_it_grants_and_for_whom(harness: Harness) -> None:
+    write = a_write((), granted(*MANY), users={str(each.arn): API if each is MANY[1] else WEB for each in MANY})
+    reports(harness).written(ROLE, write)
+    found = reported(harness)
+    assert [each["secret"] for each in found] == [str(each.arn) for each in MANY]
+    named = [f"{each.arn.resource_name} for {'api' if each is MANY[1] else 'web'}:7" for each in MANY[:5]]
+    assert {each["why"] for each in found} == {f"one write grants 7 secrets: {', '.join(named)} and 2 more"}
+
+
+def test_all_grants_of_a_write_are_one_deed_whichever_run_reports_them_and_its_revocations_are_their_own(
+    harness: Harness,
+) -> None:
+    write = a_write(granted(HUB), granted(*MANY), users=USERS | dict.fromkeys((str(each.arn) for each in MANY), WEB))
+    write = replace(write, reasons={str(HUB.arn): "no tag"})
+    reports(harness).written(ROLE, write)
+    reports(harness, REVIEW).left_open(ROLE, replace(write, outcome="done"))
+    records = [Remediation.from_dict(each) for each in reported(harness)]
+    assert len(records) == len(MANY) + 1
+    assert len({each.deed_id for each in records}) == 2
+    reports(harness).written(ROLE, replace(write, id="another"))
+    assert len({Remediation.from_dict(each).deed_id for each in reported(harness)}) == 4
+
+
+def test_adopted_grants_are_deeds_of_their_own(harness: Harness) -> None:
+    reports(harness).adopted(ROLE, recorded(GHCR, HUB))
+    assert len({Remediation.from_dict(each).deed_id for each in reported(harness)}) == 2
 
 
 def test_a_grant_that_stays_beside_those_of_this_stack_is_named(harness: Harness) -> None:
     write = a_write(granted(HUB), granted(GHCR, HUB), users=USERS, strangers=(HUB.arn,))
-    reports(harness).written(ROLE, write, a_change(added={GHCR.arn: granted(GHCR)[0]}))
+    reports(harness).written(ROLE, write)
     (added,) = reported(harness)
     assert added["why"] == f"it also grants {HUB.arn}, which this stack has not granted"
 
@@ -129,7 +153,7 @@ def test_a_grant_that_stays_beside_those_of_this_stack_is_named(harness: Harness
 def test_a_write_is_reported_once_however_often_its_run_is_repeated(harness: Harness) -> None:
     write = a_write((), granted(GHCR), users=USERS)
     for _ in range(2):
-        reports(harness).written(ROLE, write, a_change(added={GHCR.arn: granted(GHCR)[0]}))
+        reports(harness).written(ROLE, write)
     reports(harness, REVIEW).left_open(ROLE, replace(write, outcome="done"))
     assert len(reported(harness)) == 1
 

@@ -64,13 +64,14 @@ class Remediation:
     def deed_id(self) -> str:
         """A stable id of the deed, for all dependents that asked for it: it is reported once.
 
-        A write is identified by its message. A plan, a refusal and a failure are the same for every task definition of
-        the role (or family) if the reason is the same.
+        A write is identified by its message; all grants of one write are one deed, whose reports name all of them. A
+        plan, a refusal and a failure are the same for every task definition of the role (or family) if the reason is
+        the same.
         """
         deed = self.deed
         target = self.task_definition.resource_name.rpartition(":")[0] if deed.kind == "reregister" else deed.target
         about = {
-            "Remediation Completed": (self.id,),
+            "Remediation Completed": (self.message_id or self.id,) if deed.kind == "grant" else (self.id,),
             "Remediation Planned": (deed.what, deed.why),
             "Remediation Refused": (deed.why,),
             "Remediation Failed": (deed.why,),

@@ -9,22 +9,40 @@
 | TD#arn | ACCEPTED | ``Accepted`` by container: images that registries refuse anonymously and serve to a login |
 | TD#arn | PULLED | nothing: a task of the revision had its images, though a registry would refuse one anonymously |
 | REF#thing | TD#arn | nothing: the task definition references the thing |
+| REF#role | GRANT#secret | the ``Grant`` that was last asked for, for an hour |
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from pullguard.aws.answers import asks
+from pullguard.domain.actions import Grant
 from pullguard.domain.arn import Arn
 from pullguard.domain.records import from_record, to_record
 from pullguard.domain.remediation import Remediation
 from pullguard.domain.verification import Accepted, Verified
 from pullguard.incidents.finding_lifecycle import FindingRecord
 from pullguard.store.incidents import IncidentStore
-from pullguard.store.table import DAY_S, RESOLVED_KEPT_S, TRANSACTION_MAX, Client, Item, Table, data_of, td
+from pullguard.store.table import (
+    DAY_S,
+    RESOLVED_KEPT_S,
+    TRANSACTION_MAX,
+    Client,
+    Item,
+    Table,
+    data_of,
+    expiry_of,
+    td,
+)
 from pullguard.store.task_definitions import TaskDefinitionStore
+
+# Validations that run at the same time ask for their grants within minutes. A grant that waits longer has a message of
+# its own, and the next validation asks again.
+_ASKED_S: Final = 3_600
+# Each role's inline policies have room for fewer grants.
+_ASKED_MAX: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,24 +85,46 @@ class EntryStore(Table):
         )
 
     @asks("dynamodb:PutItem", "dynamodb:DeleteItem", "dynamodb:UpdateItem")
-    def keep_references(self, task_definition: Arn, known: Entry, after: frozenset[str]) -> None:
+    def keep_references(
+        self, task_definition: Arn, known: Entry, after: frozenset[str], grants: Mapping[Grant, datetime] | None = None
+    ) -> None:
         """Set the references of a task definition to ``after``; an unchanged set costs no write.
+
+        ``grants`` are about to be asked for, at that time: the role's next write may include them (``asked``).
 
         The first time, the task definition is added to those that each sweep asks for. The list is written last: a run
         that crashes before leaves it unchanged, and the next validation repeats all of it.
         """
-        before = known.references
-        if known.seen and before == after:
-            return
-        mine = td(task_definition)
-        steps: list[dict[str, Any]] = [
-            *({"Update": self._definitions.remembering(task_definition)} for _ in "x" if not known.seen),
-            *({"Put": self._writing(_ref(thing), mine, None)} for thing in sorted(after - before)),
-            *({"Delete": self._deleting(_ref(thing), mine)} for thing in sorted(before - after)),
-            {"Put": self._writing(mine, "REFERENCES", sorted(after))},
-        ]
+        steps = [{"Put": self._asking(each, at)} for each, at in (grants or {}).items()]
+        if not known.seen or known.references != after:
+            steps += self._referencing(task_definition, known, after)
         for start in range(0, len(steps), TRANSACTION_MAX):
             self._transact(steps[start : start + TRANSACTION_MAX])
+
+    def _referencing(self, task_definition: Arn, known: Entry, after: frozenset[str]) -> Iterator[dict[str, Any]]:
+        before, mine = known.references, td(task_definition)
+        if not known.seen:
+            yield {"Update": self._definitions.remembering(task_definition)}
+        yield from ({"Put": self._writing(_ref(thing), mine, None)} for thing in sorted(after - before))
+        yield from ({"Delete": self._deleting(_ref(thing), mine)} for thing in sorted(before - after))
+        yield {"Put": self._writing(mine, "REFERENCES", sorted(after))}
+
+    def _asking(self, grant: Grant, at: datetime) -> dict[str, Any]:
+        sort = f"GRANT#{grant.secret}"
+        return self._writing(_ref(str(grant.role)), sort, to_record(grant), expires=at.timestamp() + _ASKED_S)
+
+    @asks("dynamodb:Query")
+    def asked(self, role: Arn, *, now: datetime) -> tuple[Grant, ...]:
+        """Return the grants on ``role`` that validations asked for in the last hour, one for each secret: hints only.
+
+        They may have been written since. At most 200 are returned.
+        """
+
+        def read(_: str, item: Item) -> tuple[Grant, int]:
+            return from_record(Grant, data_of(item)), expiry_of(item)
+
+        found = self._each(_ref(str(role)), read, "GRANT#", limit=_ASKED_MAX)
+        return tuple(grant for grant, expires in found if expires > now.timestamp())
 
     @asks("dynamodb:DeleteItem")
     def forget_references(self, task_definition: Arn, known: Entry) -> None:

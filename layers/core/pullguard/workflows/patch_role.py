@@ -5,7 +5,7 @@ from typing import assert_never
 
 from pullguard.aws.iam import Iam
 from pullguard.checks.gather import Readers
-from pullguard.domain.arn import Arn, family_of
+from pullguard.domain.arn import Arn
 from pullguard.domain.messages import Review, ValidationRequest, parse_command
 from pullguard.domain.provenance import check_time
 from pullguard.domain.role_policy import RevocationRules
@@ -14,7 +14,7 @@ from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import TaskDefinitionStore
 from pullguard.workflows.execute import Executor
 from pullguard.workflows.reconcile_role import Reconciled, RoleReconciler
-from pullguard.workflows.role_reader import DependentsReader
+from pullguard.workflows.role_reader import DependentsReader, described
 from pullguard.workflows.role_reports import RoleFollowUps, RoleGate, RolePolicies, RoleReports
 
 
@@ -67,8 +67,7 @@ class RolePatcher:
 
     def _patch(self, request: ValidationRequest, message_id: str) -> Patched:
         readers = self.executor.readers()
-        readers.task_definition(family_of(request.task_definition))  # usually this revision: described once
-        found = readers.task_definition(str(request.task_definition))
+        found = described(request.task_definition, readers)
         role = proved_role_arn(found) if isinstance(found, TaskDefinition) else None
         if role is None or not isinstance(found, TaskDefinition):
             self.executor.retry_until_visible(request)

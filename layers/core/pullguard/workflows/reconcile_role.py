@@ -2,20 +2,22 @@
 
 Whatever message leads here, the run asks the same question (``domain/role_policy.py``) and does the same:
 
-1. Read the role's item, then the facts. While it is unknown what became of the last write, wait.
-2. Close the writes of runs that died: report them under the id that they had, then record what became of them.
-3. Check the circuit breaker, for additions, then the stop and the hold.
-4. Plan: record the write on condition that the item is still the one that was read. If not, try again in a minute.
-5. Write the policy. Report. Close: outcome, grant records and history in one transaction.
+1. Read the role's item, then what the message is about. While it is unknown what became of the last write, wait.
+2. If something is to be written, check the stop and the hold; then read all that one write can do (``Extent``).
+3. Close the writes of runs that died: report them under the id that they had, then record what became of them.
+4. Check the circuit breaker, for additions.
+5. Plan: record the write on condition that the item is still the one that was read. If not, try again in a minute.
+6. Write the policy. Report, and ask for the validations and the reconciliation that follow. Close: outcome, grant
+   records and history in one transaction.
 
 The queue gives order, the plan's condition exclusion: no lock, and no list of what is owed. A run may die after any
-call; what it leaves is an open write, which the next run closes.
+call; what it leaves is an open write, which the next run closes. Whatever is closed has been reported and followed up.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol, TypeAlias
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied, NotNow
@@ -60,10 +62,16 @@ class RoleItems(Protocol):
         """Store ``new`` in place of ``known``; False if the item has changed since it was read."""
 
 
+# How much of a role's needs a run reads. ``asked``: what the message is about: what its task definition needs, or the
+# consent to every grant of its role. ``others``: that consent in any case, and the needs of other task definitions for
+# which a grant was asked for. ``all``: also the needs of every dependent.
+Extent: TypeAlias = Literal["asked", "others", "all"]
+
+
 class RoleReader(Protocol):
     """The questions about a role and its dependents."""
 
-    def read(self, role: Arn, item: RoleItem, *, every_dependent: bool = False) -> Seen | None:
+    def read(self, role: Arn, item: RoleItem, extent: Extent = "asked") -> Seen | None:
         """Return the facts now; None if there is no such role. Raises ``NotNow`` if the role cannot be read."""
 
 
@@ -87,7 +95,7 @@ class Gate(Protocol):
 class Reports(Protocol):
     """The reports of a run; each is reported once, under an id that derives from the write's."""
 
-    def written(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
+    def written(self, role: Arn, write: PolicyWrite) -> None:
         """Report what a write added and revoked."""
 
     def left_open(self, role: Arn, write: PolicyWrite) -> None:
@@ -180,11 +188,14 @@ class RoleReconciler:
         if change.kind == "wait":
             self.follow_ups.again(role, RETRY_AFTER)
             return replace(result, why=change.why)
-        if change.due and not seen.needs.is_complete:
-            complete = self.reader.read(role, item, every_dependent=True)
-            seen = seen if complete is None else complete
-            change = role_policy_change(seen.state, seen.needs, self.rules, now)
         over = closed(seen.state, now)
+        refusal = self._refusal(role, item) if change.is_write or change.refused or change.due or over else None
+        if over or (refusal is None and (change.is_write or change.refused)):
+            seen = self.reader.read(role, item, "others") or seen
+            change = role_policy_change(seen.state, seen.needs, self.rules, now)
+        if change.due and not seen.needs.is_complete:
+            seen = self.reader.read(role, item, "all") or seen
+            change = role_policy_change(seen.state, seen.needs, self.rules, now)
         for write in over:
             self.reports.left_open(role, write)
         noted = _noted(item, seen, change, over, now)
@@ -194,8 +205,19 @@ class RoleReconciler:
         if not change.is_write:
             settled = not asked.is_write and not change.refused
             return self._keep(role, item, noted, replace(result, is_settled=settled, why=change.why or NOTHING))
+        if refusal is not None:
+            self.reports.not_written(role, change, refusal)
+            return self._keep(role, item, noted, replace(result, why=str(refusal)))
         write = _planned(change, seen.needs, f"{write_id}.{item.sequence}", provenance, self.now())
         return self._write(_Run(role=role, item=item, noted=noted, seen=seen, change=change, write=write), result)
+
+    def _refusal(self, role: Arn, item: RoleItem) -> NotWritten | None:
+        """Return what the stop or a hold says against a write; None if it may be made."""
+        try:
+            self.gate.admit(role, item)
+        except NotWritten as error:
+            return error
+        return None
 
     def _within_breaker(
         self, role: Arn, item: RoleItem, seen: Seen, change: RolePolicyChange, now: datetime
@@ -227,11 +249,6 @@ class RoleReconciler:
 
     def _write(self, run: "_Run", result: Reconciled) -> Reconciled:
         role, item, change, write = run.role, run.item, run.change, run.write
-        try:
-            self.gate.admit(role, item)
-        except NotWritten as error:
-            self.reports.not_written(role, change, error)
-            return self._keep(role, item, run.noted, replace(result, why=str(error)))
         if not self.roles.replace(role, item, run.planned):
             self.follow_ups.again(role, RETRY_AFTER)
             return replace(result, why="another run has planned a write since")
@@ -248,9 +265,9 @@ class RoleReconciler:
             self._close(run, "refused")  # first: an open write counts as one that may have been made
             self.reports.not_written(role, change, error)
             return replace(result, why=str(error))
-        self.reports.written(role, write, change)
-        self._close(run, "done")
+        self.reports.written(role, write)
         self.follow_ups.written(role, change)
+        self._close(run, "done")
         return replace(result, written=True, added=len(change.added), revoked=len(change.revoked))
 
     def _close(self, run: "_Run", outcome: WriteOutcome) -> None:

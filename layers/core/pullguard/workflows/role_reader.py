@@ -1,34 +1,39 @@
 """Read a role and what its task definitions need, for the reconciliation of its policy.
 
-One task definition, described now, proves an addition. Only a revocation needs all dependents of the role; they are
-read when a grant is due, at most ``DEPENDENTS_MAX`` of them.
+One task definition, described now, proves an addition. If something is to be written, the grants that other validations
+have asked for are proved, too, so that one write serves them all. Only a revocation needs all dependents of the role;
+they are read when a grant is due, at most ``DEPENDENTS_MAX`` of them.
 """
 
 import logging
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Final
 
 from pullguard.checks.gather import Readers, gather, gather_about
-from pullguard.domain.arn import Arn
+from pullguard.domain.arn import Arn, family_of
 from pullguard.domain.errors import NotNow, PullguardError
 from pullguard.domain.facts import Facts
 from pullguard.domain.lookup import Lookup, Missing
+from pullguard.domain.policy_document import Granted
 from pullguard.domain.references import role_name
 from pullguard.domain.role import Role
-from pullguard.domain.role_item import RoleItem
-from pullguard.domain.role_state import RoleState
+from pullguard.domain.role_item import RoleItem, is_recent
+from pullguard.domain.role_state import RoleState, present, recent_writes
 from pullguard.domain.task_definition import TaskDefinition
-from pullguard.planning.role_needs import relevant_secrets, role_needs, role_state, wanted_by
+from pullguard.planning.role_needs import names, relevant_secrets, role_needs, role_state, wanted_by
 from pullguard.planning.scope import in_scope, is_certain
 from pullguard.planning.successor import is_newest
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import TaskDefinitionStore
 from pullguard.workflows.execute import Executor
-from pullguard.workflows.reconcile_role import Seen
+from pullguard.workflows.reconcile_role import Extent, Seen
 
 # Each task definition is described again within one run of the function.
 DEPENDENTS_MAX: Final = 200
+# A quarter of the function's time: whatever is not proved by then has a message of its own.
+OTHERS_MAX: Final = timedelta(seconds=15)
 _LOG: Final = logging.getLogger(__name__)
 
 
@@ -51,8 +56,9 @@ class DependentsReader:
     policy: str
     witnesses: tuple[TaskDefinition, ...] = ()
     sweep: str = ""
+    gathered: dict[Arn, Facts] = field(default_factory=dict)
 
-    def read(self, role: Arn, item: RoleItem, *, every_dependent: bool = False) -> Seen | None:
+    def read(self, role: Arn, item: RoleItem, extent: Extent = "asked") -> Seen | None:
         """Return the role's state and needs; None if there is no such role. Raises ``NotNow`` if it is unreadable."""
         found = self.readers.role(role)
         if isinstance(found, Missing):
@@ -61,15 +67,18 @@ class DependentsReader:
             raise NotNow(f"{role} and its policies could not be read: {found}")
         state = role_state(found, item, self.policy)
         facts, is_complete = tuple(map(self._facts, self.witnesses)), False
-        if every_dependent and self.sweep:  # a message about one task definition revokes nothing for want of a need
+        if extent != "asked":
+            facts = (*facts, *self._others(found, state))
+        if extent == "all" and self.sweep:  # a message about one task definition revokes nothing for want of a need
             try:
                 facts, is_complete = (*facts, *self._live(found)), True
             except NotProved as error:
                 _LOG.warning("%s", error)
         wanted = wanted_by(facts, self.executor.rules, self.executor.mode)
-        secrets = {
-            secret: self.readers.secret(str(secret), secret.region) for secret in relevant_secrets(state, wanted)
-        }
+        relevant = relevant_secrets(state, wanted)
+        if extent == "asked" and self.witnesses:
+            relevant = tuple(each for each in relevant if each in wanted or any(names(one, each) for one in facts))
+        secrets = {secret: self.readers.secret(str(secret), secret.region) for secret in relevant}
         needs = role_needs(
             found,
             facts,
@@ -82,7 +91,34 @@ class DependentsReader:
         )
         return Seen(state=state, needs=needs)
 
+    def _others(self, role: Role, state: RoleState) -> Iterator[Facts]:
+        """Yield the other task definitions for which validations asked for a grant on this role, described now.
+
+        What is granted is not read again. After a write that IAM refused, each message is alone for five minutes: one
+        grant that IAM does not take must not hold up the others.
+        """
+        now = self.executor.now()
+        if any(each.outcome == "refused" and is_recent(each.at, now) for each in state.writes):
+            return
+        granted = present(state.own, state, recent_writes(state, now), now)
+        known = {each.arn for each in self.witnesses}
+        for grant in self.executor.ledger.entries.asked(role.arn, now=now):
+            if self.executor.now() - now > OTHERS_MAX:
+                return
+            if grant.task_definition in known or Granted(secret=grant.secret, key=grant.key) in granted:
+                continue
+            known.add(grant.task_definition)
+            found = described(grant.task_definition, self.readers)
+            facts = self._facts(found) if isinstance(found, TaskDefinition) else None
+            if facts is not None and isinstance(facts.role, Role) and facts.role.arn == role.arn:
+                yield facts
+
     def _facts(self, definition: TaskDefinition) -> Facts:
+        if definition.arn not in self.gathered:
+            self.gathered[definition.arn] = self._gathered(definition)
+        return self.gathered[definition.arn]
+
+    def _gathered(self, definition: TaskDefinition) -> Facts:
         facts = gather_about(definition, self.readers, now=self.executor.now())
         newest = self.readers.task_definition(definition.family)
         if facts.registry_secrets or not is_newest(newest, definition):  # the newest is in scope, whatever runs it
@@ -136,6 +172,12 @@ class DependentsReader:
         if not isinstance(schedules, tuple):
             raise NotProved(f"what rules and schedules start is not known: {schedules}")
         return frozenset({*(each.task_definition for each in schedules), *self.starts.alone()})
+
+
+def described(task_definition: Arn, readers: Readers) -> Lookup[TaskDefinition]:
+    """Describe a revision; it is usually the newest of its family, which is asked for first, so that one call does."""
+    readers.task_definition(family_of(task_definition))
+    return readers.task_definition(str(task_definition))
 
 
 def _may_use(role: Role, found: Lookup[TaskDefinition]) -> bool:

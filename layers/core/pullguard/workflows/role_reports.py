@@ -66,21 +66,16 @@ class RoleReports:
     executor: Executor
     request: ValidationRequest | Review
 
-    def written(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
+    def written(self, role: Arn, write: PolicyWrite) -> None:
         """Report what a write added and revoked, each under an id that derives from the write's."""
         self._revoked(role, write)
-        added = (*change.added, *change.rekeyed, *change.restored)
-        for deed in _additions(role, write.after, added, self._users(write.users, write.after)):
-            self._completed(deed, write, why=_beside(write))
+        self._added(role, write, why=_beside(write))
 
     def left_open(self, role: Arn, write: PolicyWrite) -> None:
         """Report a write whose run died: its additions in any case, its revocations only if IAM shows them."""
         if write.outcome == "done":
             self._revoked(role, write)
-        known = {each for each in write.before if each.secret not in write.restored}
-        added = (each.secret for each in write.after if each not in known)
-        for deed in _additions(role, write.after, added, self._users(write.users, write.after)):
-            self._completed(deed, write, why=_beside(write) if write.outcome == "done" else _LOST)
+        self._added(role, write, why=_beside(write) if write.outcome == "done" else _LOST)
 
     def adopted(self, role: Arn, records: Iterable[GrantRecord]) -> None:
         """Report grants that a write left in our policy without a record of them."""
@@ -88,7 +83,8 @@ class RoleReports:
             deed = _deed_of(role, each.granted, {str(each.granted.secret): each.task_definition})
             if deed is not None:
                 remediation = Remediation(event="Remediation Completed", deed=deed)
-                self.executor.report(remediation, message_id=f"adopted {each.granted_at.isoformat()}")
+                adopted = f"adopted {each.granted.secret} {each.granted_at.isoformat()}"
+                self.executor.report(remediation, message_id=adopted)
 
     def decided(self, role: Arn, change: RolePolicyChange) -> None:
         """Report what is refused for want of room, what is not ours, and grants without consent."""
@@ -175,6 +171,14 @@ class RoleReports:
         ):
             self._completed(deed, write, why=write.reasons[str(deed.secret)])
 
+    def _added(self, role: Arn, write: PolicyWrite, why: str) -> None:
+        """Report each grant that a write added; each report names all of them, since one alert serves the write."""
+        known = {each for each in write.before if each.secret not in write.restored}
+        added = (each.secret for each in write.after if each not in known)
+        deeds = tuple(_additions(role, write.after, added, self._users(write.users, write.after)))
+        for deed in deeds:
+            self._completed(deed, write, why="; ".join(filter(None, (_all_of(deeds), why))))
+
     def _completed(self, deed: Deed, write: PolicyWrite, why: str = "") -> None:
         remediation = Remediation(
             event="Remediation Completed",
@@ -251,6 +255,18 @@ def _beside(write: PolicyWrite) -> str:
     """Return what stays in the policy beside this stack's own grants."""
     grants = (f"it also grants {secret}, which this stack has not granted" for secret in write.strangers)
     return "; ".join((*grants, *(f"it also holds what is not Pullguard's: {each}" for each in write.foreign)))
+
+
+def _all_of(deeds: tuple[Deed, ...]) -> str:
+    """Return which secrets one write grants, and for which task definitions; empty if it is only one."""
+    if len(deeds) < 2:  # noqa: PLR2004 (what the deed itself says)
+        return ""
+    named = (
+        f"{Arn.parse(str(each.secret)).resource_name} for {Arn.parse(each.task_definition).resource_name}"
+        for each in deeds[:_NAMED_MAX]
+    )
+    more = f" and {len(deeds) - _NAMED_MAX} more" if len(deeds) > _NAMED_MAX else ""
+    return f"one write grants {len(deeds)} secrets: {', '.join(named)}{more}"
 
 
 def _text(grants: Iterable[Granted]) -> str | None:

@@ -199,7 +199,8 @@ class Validator:
 
         # apply
         if isinstance(facts, Facts) and not gone:
-            self.ledger.entries.keep_references(request.task_definition, entry, references_of(facts))
+            grants = dict.fromkeys(self._grants(plan, facts), now)
+            self.ledger.entries.keep_references(request.task_definition, entry, references_of(facts), grants)
             self._keep_services(facts)
         reported = self.reporter.findings(request.task_definition, entry.findings, changed, now=now)
         if gone:
@@ -286,6 +287,12 @@ class Validator:
         accepted = facts.accepted if asks else {}
         if accepted or entry.accepted:
             self.ledger.entries.keep_accepted(request.task_definition, accepted, now=facts.now)
+
+    def _grants(self, plan: Plan, facts: Facts) -> tuple[Grant, ...]:
+        """Return the grants that ``_act`` asks for."""
+        if effective_mode(self.mode, *tags_of(facts)) == "observe":
+            return ()
+        return tuple(each for each in next_actions(plan) if isinstance(each, Grant))
 
     def _act(
         self, plan: Plan, facts: Facts, findings: tuple[Finding, ...], request: ValidationRequest, message_id: str

@@ -154,7 +154,7 @@ CASES = (
     Case(first=is_refused, writes=(HUB,)),
     Case(first=is_refused_and_cannot_report, writes=(HUB,)),
     Case(first=cannot_read_the_stop_to_revoke, shown=GRANTED, writes=(GHCR, HUB)),
-    Case(first=cannot_request_the_next_validation, writes=(GHCR, HUB)),
+    Case(first=cannot_request_the_next_validation, writes=None),
     Case(first=gets_no_answer, writes=None),
     Case(first=cannot_report, writes=None),
     Case(first=revokes, shown=UNTAGGED, writes=(HUB,)),

@@ -8,7 +8,7 @@ from pullguard.domain.actions import Mode
 from pullguard.domain.usage import Usage
 from pullguard.domain.verification import Verification
 from pullguard.planning.planner import Rules
-from tests.fakes import World, container, key, revision_arn, role, secret, service, task_definition
+from tests.fakes import NOW, Crash, World, container, key, revision_arn, role, secret, service, task_definition
 from tests.flows import request
 from tests.unit.workflows.granted_role import keep, recorded
 from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, KEYED, STALE, SetUp
@@ -22,6 +22,24 @@ def test_a_grant_is_asked_for_in_the_group_of_its_role(harness: SetUp) -> None:
     assert here.sent.bodies("grants.fifo")[0]["task_definition"] == str(revision_arn())
     # The message names no grant: the executor determines it by itself.
     assert set(here.sent.bodies("grants.fifo")[0]) == {"task_definition", "cause"}
+
+
+def test_the_ledger_knows_a_grant_before_it_is_asked_for_so_that_another_write_may_include_it(harness: SetUp) -> None:
+    here = harness(BROKEN)
+    here.sent.failing = ["send_message"]
+    with pytest.raises(Crash):
+        here.validate()
+    (grant,) = here.ledger.entries.asked(role().arn, now=NOW)
+    assert (grant.task_definition, grant.secret) == (revision_arn(), GHCR.arn)
+
+
+@pytest.mark.parametrize(
+    ("world", "mode"), [(BROKEN, "observe"), (HEALTHY, "remediate")], ids=["while-observing", "in-health"]
+)
+def test_no_grant_is_known_that_is_not_asked_for(harness: SetUp, world: World, mode: Mode) -> None:
+    here = harness(world, mode=mode)
+    here.validate()
+    assert here.ledger.entries.asked(role().arn, now=NOW) == ()
 
 
 def test_grants_to_one_role_are_made_one_after_the_other_and_another_roles_beside_them(
