@@ -53,8 +53,8 @@ class Tally:
         if event == "call" and code.co_filename.startswith(str(CORE)) and code.co_name != "<module>":
             self.functions.add((code.co_filename, code.co_qualname if sys.version_info >= (3, 11) else code.co_name))
 
-    def called(self, model: Any, **_: Any) -> None:
-        """Note a request; for botocore's ``before-call``."""
+    def called(self, model: Any) -> None:
+        """Note a request by the model of its operation."""
         self.calls[model.service_model.service_name] += 1
 
 
@@ -62,8 +62,7 @@ def begin(stack: Stack, function: str, tally: Tally) -> Callable[[dict[str, Any]
     """Start a function in its environment, and return its handler."""
     os.environ.update(stack.environment(function, Mode="remediate"))
     module = stack.start(function)
-    session = module.deployment.clients._session  # noqa: SLF001 (to count what it asks)
-    session.events.register("before-call", tally.called)
+    stack.watching[:] = [tally.called]
     return lambda event: module.handler(event, Context(function))
 
 

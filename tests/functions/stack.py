@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import count
@@ -52,11 +53,15 @@ class Context:
 
 @dataclass
 class Stack:
-    """The stack's resources by their logical ids, and what the functions called, as IAM actions by function."""
+    """The stack's resources by their logical ids, and what the functions called, as IAM actions by function.
+
+    ``watching`` gets each call before it is made: botocore's model of the operation.
+    """
 
     ids: dict[str, str] = field(default_factory=dict)
     called: dict[str, set[str]] = field(default_factory=dict)
     breaking: dict[str, Exception] = field(default_factory=dict)
+    watching: list[Callable[[Any], object]] = field(default_factory=list)
 
     def client(self, service: str) -> Any:
         return _client(service)
@@ -137,6 +142,8 @@ class Stack:
         return module
 
     def _note(self, function: str, model: Any, params: Any) -> None:
+        for watch in self.watching:
+            watch(model)
         name = f"{model.service_model.signing_name}:{model.name}"
         actions = _ACTIONS.get(name, {name})
         if model.name == "TransactWriteItems":
