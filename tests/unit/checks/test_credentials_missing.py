@@ -12,7 +12,7 @@ from pullguard.checks.gather import SECRETS_ASKED_MAX
 from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Answer, Failed, Passed, Skipped, Subject, Unsure, finding_id
 from pullguard.domain.image import ImageReference, parse_image, serves_the_public
-from pullguard.domain.lookup import Lookup
+from pullguard.domain.lookup import TASKS_NOT_ASKED, Lookup
 from pullguard.domain.secret import Secret
 from pullguard.domain.usage import FailedStart, Reason, TaskUse, Usage
 from pullguard.domain.verification import Accepted, RegistryAnswer, Verification
@@ -156,8 +156,14 @@ def test_a_revision_whose_tasks_run_has_pulled() -> None:
     assert answer.why == "a task of the revision has pulled the image without them"
 
 
+def test_nothing_is_proved_if_its_tasks_were_not_listed() -> None:
+    answer = asked(world(anonymous=REFUSED, login=TAKEN, running=Usage(newest=True, tasks=TASKS_NOT_ASKED)))
+    assert isinstance(answer, Skipped)
+    assert (answer.why, answer.switch) == (TASKS_NOT_ASKED.why, TASKS_NOT_ASKED.switch)
+
+
 def test_a_task_that_is_about_to_pull_proves_nothing() -> None:
-    waiting = replace(RUNS, tasks=tuple(replace(each, has_pulled=False) for each in RUNS.tasks))
+    waiting = replace(RUNS, tasks=tuple(replace(each, has_pulled=False) for each in RUNS.listed_tasks))
     assert isinstance(asked(world(anonymous=REFUSED, login=TAKEN, running=waiting)), Failed)
 
 
@@ -168,7 +174,7 @@ def test_the_answer_is_unknown_if_its_services_and_tasks_cannot_be_read() -> Non
 
 
 def test_a_task_that_started_since_ends_an_older_finding() -> None:
-    started = tuple(replace(each, started_at=NOW) for each in RUNS.tasks)
+    started = tuple(replace(each, started_at=NOW) for each in RUNS.listed_tasks)
     examination = examine(world(running=replace(RUNS, tasks=started)).facts())
     id_ = finding_id(CHECK.id, Subject(task_definition=str(revision_arn()), container="app"))
     assert [each.check for each in examination.not_checked] == [CHECK.id]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from pullguard.checks.next_pull import next_pulls
-from pullguard.domain.lookup import Lookup
+from pullguard.domain.lookup import TASKS_NOT_ASKED, Lookup
 from pullguard.domain.usage import TaskUse, Usage
 from tests.fakes import CLUSTER, denied, service
 
@@ -19,6 +19,14 @@ SAID: dict[str, tuple[Lookup[Usage], str]] = {
         "Its services and tasks were not read; every task that starts pulls the image.",
     ),
     "nothing": (Usage(newest=True), "Nothing runs it now; every task that starts pulls the image."),
+    "no service, and tasks that were not listed": (
+        Usage(newest=True, tasks=TASKS_NOT_ASKED),
+        "No service is known to run it; its tasks were not read. Every task that starts pulls the image.",
+    ),
+    "a service, and tasks that were not listed": (
+        Usage(newest=True, services=(service(),), tasks=TASKS_NOT_ASKED),
+        f"At risk: service web pulls when it is scaled out from 0.{STARTED}",
+    ),
     "a service": (
         Usage(newest=True, services=(RUNNING,), tasks=(TASK, TASK)),
         "At risk: service web (2 running) pulls when it is next deployed or scaled out, or a task is replaced."

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pullguard.domain.facts import Facts
-from pullguard.domain.lookup import NotAsked
+from pullguard.domain.lookup import TASKS_NOT_ASKED, NotAsked
 from pullguard.domain.usage import FailedStart, Instance, Reason, ServiceUse, TaskUse, Usage
 from tests.fakes import CLUSTER, NOW, World, container, denied, revision_arn, role, secret, service, task_definition
 from tests.unit.checks.answers import failed, said
@@ -55,6 +55,8 @@ ANSWERS: dict[str, tuple[str, Facts, list[str]]] = {
     "one-before-it": (PLATFORM, facts(using(on("1.1.0"))), ["Failed"]),
     "compared-as-numbers": (PLATFORM, facts(using(on("1.10.0"))), ["Passed"]),
     "a-task-alone": (PLATFORM, facts(using(tasks=(task("1.0.0"),))), ["Failed"]),
+    "tasks-not-listed-prove-nothing": (PLATFORM, facts(using(on("LATEST"), tasks=TASKS_NOT_ASKED)), []),
+    "a-service-if-tasks-were-not-listed": (PLATFORM, facts(using(on("1.1.0"), tasks=TASKS_NOT_ASKED)), ["Failed"]),
     "windows": (PLATFORM, facts(using(on("1.0.0")), **WINDOWS), []),
     "without-credentials": (PLATFORM, facts(using(on("1.0.0")), reference=None), []),
     "usage-not-asked": (PLATFORM, facts(NOT_ASKED), ["Skipped"]),

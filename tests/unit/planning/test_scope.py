@@ -6,13 +6,14 @@ from typing import Any
 import pytest
 
 from pullguard.domain.facts import Facts
-from pullguard.domain.lookup import Missing, NotAsked
-from pullguard.domain.usage import Usage
+from pullguard.domain.lookup import TASKS_NOT_ASKED, Missing, NotAsked
+from pullguard.domain.usage import FailedStart, Usage
 from pullguard.planning.scope import in_scope, is_certain, is_gone, tags_of
-from tests.fakes import World, container, denied, role, secret, service, task_definition
+from tests.fakes import NOW, World, container, denied, role, secret, service, task_definition
 
 SECRET = secret(tags={"pullguard:registry": "ghcr.io", "pullguard:mode": "observe"})
 OLD = Usage(newest=False, services=(), schedules=())
+FAILED = FailedStart(task_arn="t", stopped_at=NOW, reasons=())
 
 
 def facts(**changes: Any) -> Facts:
@@ -28,6 +29,9 @@ IN_SCOPE = {
     "the newest revision": replace(OLD, newest=True),
     "an older one that a service runs": replace(OLD, services=(service(),)),
     "an older one that ran by itself": replace(OLD, started_alone=True),
+    "an older one whose tasks were not listed": replace(OLD, tasks=TASKS_NOT_ASKED),
+    "an older one whose failed starts were not listed": replace(OLD, failed_starts=TASKS_NOT_ASKED),
+    "an older one that a program failed to start": replace(OLD, failed_starts=(FAILED,)),
     "an older one if schedules cannot be read": replace(OLD, schedules=denied("scheduler:ListSchedules")),
 }
 
@@ -41,6 +45,7 @@ def test_a_revision_in_use_or_of_unknown_use_is_in_scope(usage: Any) -> None:
 def test_an_older_revision_that_nothing_runs_is_gone() -> None:
     assert not in_scope(facts(usage=OLD))
     assert is_gone(facts(usage=OLD))
+    assert is_gone(facts(usage=replace(OLD, failed_starts=(replace(FAILED, of_service=True),))))
 
 
 def test_an_absent_resource_is_gone_for_certain_and_an_unreadable_one_is_not() -> None:

@@ -98,7 +98,7 @@ def proof_of(facts: Facts, container: Container) -> Accepted | None:
     said = facts.verifications.get(container.name, VERIFICATION_SWITCHED_OFF)
     if accepted is None or not (is_refusal(said) or isinstance(said, NotAsked)):
         return None
-    if not isinstance(usage, Usage) or usage.has_pulled or facts.had_pulled:
+    if not isinstance(usage, Usage) or isinstance(usage.tasks, NotAsked) or usage.has_pulled or facts.had_pulled:
         return None
     if not -_CLOCKS_DIFFER <= facts.now - accepted.at <= ACCEPTED_FOR or accepted.image != container.image.text:
         return None
@@ -121,8 +121,9 @@ def _not_proved(facts: Facts, container: Container) -> NotAsked:
         return NotAsked(why=f"the registry's answer proves nothing ({said.detail.rstrip('.')})", switch=_ASK_AGAIN)
     if isinstance(facts.usage, Usage) and (facts.usage.has_pulled or facts.had_pulled):
         return NotAsked(why=_HAS_PULLED, switch=_IF_PRIVATE)
-    if container.name in facts.accepted and isinstance(facts.usage, NotAsked):
-        return facts.usage
+    tasks = facts.usage.tasks if isinstance(facts.usage, Usage) else facts.usage
+    if container.name in facts.accepted and isinstance(tasks, NotAsked):
+        return tasks
     return NotAsked(why=_NONE_ACCEPTED, switch=_IF_PRIVATE)
 
 

@@ -10,6 +10,7 @@ from pullguard.domain.errors import Malformed, shown
 from pullguard.domain.facts import Facts
 from pullguard.domain.hidden_text import without_credentials
 from pullguard.domain.image import ImageReference, parse_images
+from pullguard.domain.lookup import NotAsked
 from pullguard.domain.stopped_reason import NamedRole
 from pullguard.domain.task_definition import TaskDefinition, role_arn
 from pullguard.domain.usage import FailedStart, Reason, Usage
@@ -35,9 +36,10 @@ class OtherRole:
 
 
 def recent_starts(facts: Facts) -> tuple[FailedStart, ...]:
-    """Return the starts that failed within the last minutes; none if the usage was not read."""
-    starts = facts.usage.failed_starts if isinstance(facts.usage, Usage) else ()
-    return tuple(start for start in starts if facts.now - start.stopped_at <= _RECENT)
+    """Return the starts that failed within the last minutes; none if they were not read."""
+    if not isinstance(facts.usage, Usage) or isinstance(facts.usage.failed_starts, NotAsked):
+        return ()
+    return tuple(start for start in facts.usage.failed_starts if facts.now - start.stopped_at <= _RECENT)
 
 
 def diagnosed(start: FailedStart, facts: Facts) -> Diagnosis:

@@ -7,7 +7,7 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs_services
 
 from typing import Final, Literal, TypeAlias, assert_never
 
-from pullguard.domain.lookup import Lookup
+from pullguard.domain.lookup import Lookup, NotAsked
 from pullguard.domain.usage import ServiceUse, Usage
 
 _NAMED_MAX: Final = 20
@@ -26,9 +26,11 @@ def next_pulls(usage: Lookup[Usage]) -> str:
     reported = [_service(use) for use in usage.services[:_NAMED_MAX]]
     if more := len(usage.services) - len(reported):
         reported.append(f"so do {more} more services")
-    alone = len(usage.tasks) - sum(use.running_count for use in usage.services)
+    alone = len(usage.listed_tasks) - sum(use.running_count for use in usage.services)
     if alone > 0:
         reported.append(f"{alone} running task(s) of no service, which pull when they are started again")
+    if not reported and isinstance(usage.tasks, NotAsked):
+        return "No service is known to run it; its tasks were not read. Every task that starts pulls the image."
     if not reported:
         return "Nothing runs it now; every task that starts pulls the image."
     return f"At risk: {'; '.join(reported)}. Tasks that a schedule or a program starts pull at each start."

@@ -67,9 +67,10 @@ def _platform_too_old(facts: Facts) -> Iterable[Answer]:
         return
     subject = subject_of(facts)
     services = [use for use in usage.services if _is_before(OLDEST_PLATFORM, use.platform_version)]
-    tasks = [use for use in usage.tasks if _is_before(OLDEST_PLATFORM, use.platform_version)]
+    tasks = [use for use in usage.listed_tasks if _is_before(OLDEST_PLATFORM, use.platform_version)]
     if not services and not tasks:
-        yield Passed(subject=subject)
+        if not isinstance(usage.tasks, NotAsked):
+            yield Passed(subject=subject)
         return
     old = (
         *(f"service {use.service_arn} runs on platform version {use.platform_version}" for use in services),
@@ -122,7 +123,7 @@ def _agent_too_old(facts: Facts) -> Iterable[Answer]:
     usage = _used(facts)
     if usage is None:
         return
-    uses: tuple[ServiceUse | TaskUse, ...] = (*usage.services, *usage.tasks)
+    uses: tuple[ServiceUse | TaskUse, ...] = (*usage.services, *usage.listed_tasks)
     instances = [each for each in usage.instances if any(_may_be_placed_on(each, use) for use in uses)]
     subject, definition = subject_of(facts), facts.task_definition.arn
     if not instances:

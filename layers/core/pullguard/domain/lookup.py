@@ -108,3 +108,4 @@ SECRETS_NOT_LISTED = NotAsked(
     switch="pullguard explain, which also offers those that are not opted in",
 )
 USAGE_NOT_ASKED = NotAsked(why="where the revision runs was not looked up", switch="pullguard audit, or the sweep")
+TASKS_NOT_ASKED = NotAsked(why="the tasks of the revision were not listed", switch="pullguard audit")

@@ -1,11 +1,17 @@
 """The services, schedules and callers that run or start a revision."""
 
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Literal
 
 from pullguard.domain.arn import Arn
-from pullguard.domain.lookup import Lookup, Tags
+from pullguard.domain.errors import Malformed
+from pullguard.domain.lookup import Lookup, NotAsked, Tags
+
+# The names of clusters and services: CreateCluster and CreateService.
+_PLACE = re.compile(r"(?:cluster|service/[A-Za-z0-9_-]{1,255})/[A-Za-z0-9_-]{1,255}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +38,14 @@ class ServiceUse:
     constraints: tuple[str, ...] = ()
     tags: Tags = field(default_factory=dict)
 
+    @property
+    def long_arn(self) -> str:
+        """Its ARN with the cluster; the ARNs of old services lack it.
+
+        Source: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/ecs-account-settings.html#ecs-resource-ids
+        """
+        return f"{self.cluster_arn.replace(':cluster/', ':service/', 1)}/{self.name}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskUse:
@@ -48,6 +62,42 @@ class TaskUse:
     platform_version: str | None = None
     capacity_provider: str | None = None
     started_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """The places in which the revisions of a family may run.
+
+    ``services`` are ARNs with the cluster. ``clusters`` are those of the services, and others with tasks of the family.
+    """
+
+    services: frozenset[Arn] = frozenset()
+    clusters: frozenset[Arn] = frozenset()
+
+    @classmethod
+    def of(cls, places: Iterable[Arn]) -> "Places":
+        """Return the places that ``read_place`` returned, and the clusters of the services."""
+        found = frozenset(places)
+        services = frozenset(each for each in found if each.resource.startswith("service/"))
+        return cls(services=services, clusters=(found - services).union(map(cluster_of, services)))
+
+
+def read_place(text: str) -> Arn:
+    """Parse the ARN of a service, with its cluster, or of a cluster; raises ``Malformed``."""
+    arn = Arn.parse(text, service="ecs")
+    if not _PLACE.fullmatch(arn.resource):
+        raise Malformed("the ARN", text, "is neither a cluster nor a service with its cluster")
+    return arn
+
+
+def cluster_of(service: Arn) -> Arn:
+    """Return the cluster of a service, from an ARN that names it."""
+    return replace(service, resource=f"cluster/{service.resource_name.partition('/')[0]}")
+
+
+def service_in(cluster: Arn, name: str) -> Arn:
+    """Return the ARN of the service ``name`` in ``cluster``; raises ``Malformed``."""
+    return read_place(str(replace(cluster, resource=f"service/{cluster.resource_name}/{name}")))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,30 +170,36 @@ class Usage:
     """The current uses of a revision, and whether it is the newest ACTIVE one of its family.
 
     ``latest`` is the newest ACTIVE revision of the family if that is another one; ``successor`` is the same if it is
-    our own re-registration of this one. ``schedules`` are those that start tasks of this revision. ``started_alone``: a
-    standalone task of it started or failed to start in the last day. ``ran_alone``: such a task ran.
+    our own re-registration of this one. ``tasks`` and ``failed_starts`` are not listed where nothing depends on them.
+    ``schedules`` are those that start tasks of this revision. ``started_alone``: a standalone task of it started or
+    failed to start in the last day. ``ran_alone``: such a task ran.
     """
 
     newest: bool
     latest: Arn | None = None
     successor: Arn | None = None
     services: tuple[ServiceUse, ...] = ()
-    tasks: tuple[TaskUse, ...] = ()
+    tasks: tuple[TaskUse, ...] | NotAsked = ()
     instances: tuple[Instance, ...] = ()
-    failed_starts: tuple[FailedStart, ...] = ()
+    failed_starts: tuple[FailedStart, ...] | NotAsked = ()
     schedules: "Lookup[tuple[ScheduleUse, ...]]" = ()
     started_alone: bool = False
     ran_alone: bool = False
 
     @property
+    def listed_tasks(self) -> tuple[TaskUse, ...]:
+        """Its running tasks, none if they were not listed."""
+        return () if isinstance(self.tasks, NotAsked) else self.tasks
+
+    @property
     def has_pulled(self) -> bool:
-        """Whether a task of the revision has its images, which it pulled after the revision was registered."""
-        return self.ran_alone or any(use.has_pulled for use in self.tasks)
+        """Whether a task is known that has the revision's images, which it pulled after the registration."""
+        return self.ran_alone or any(use.has_pulled for use in self.listed_tasks)
 
     @property
     def last_started_at(self) -> datetime | None:
         """When the most recently started running task had its image and started; None if unknown."""
-        return max((use.started_at for use in self.tasks if use.started_at is not None), default=None)
+        return max((use.started_at for use in self.listed_tasks if use.started_at is not None), default=None)
 
 
 # --- Everything about one task definition ----------------------------------------------------------------------

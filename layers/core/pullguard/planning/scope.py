@@ -5,7 +5,7 @@ from itertools import chain
 from pullguard.checks.credentials_missing import to_attach
 from pullguard.checks.examine import Examination
 from pullguard.domain.facts import Facts
-from pullguard.domain.lookup import Missing, Unreadable
+from pullguard.domain.lookup import Missing, NotAsked, Unreadable
 from pullguard.domain.opt_in import wants_attachment
 from pullguard.domain.role import Role
 from pullguard.domain.secret import Secret
@@ -40,12 +40,15 @@ def _deciding(facts: Facts) -> tuple[object, ...]:
 def in_scope(facts: Facts) -> bool:
     """Whether the revision is in scope: the newest of its family, in use, or its usage is unknown.
 
-    A schedule or a standalone start that runs it counts as use. Unreadable schedules do not count as none.
+    A schedule or a standalone start that runs it counts as use. Unreadable schedules do not count as none, nor do
+    tasks that were not listed.
     """
     usage = facts.usage
-    if not isinstance(usage, Usage) or usage.newest or usage.services or usage.tasks:
+    if not isinstance(usage, Usage) or usage.newest or usage.services or usage.tasks != ():
         return True
-    return usage.started_alone or usage.schedules != () or any(not each.of_service for each in usage.failed_starts)
+    if isinstance(usage.failed_starts, NotAsked) or any(not each.of_service for each in usage.failed_starts):
+        return True
+    return usage.started_alone or usage.schedules != ()
 
 
 def tags_of(facts: Facts) -> tuple[dict[str, str], ...]:
