@@ -18,6 +18,7 @@ from pullguard.events import (
     SecretChanged,
     ServiceChanged,
     TaskDefinitionRegistered,
+    TaskStarted,
     TaskStopped,
     deduplication_key,
     parse_event,
@@ -156,10 +157,73 @@ def test_the_callers_account_receives_a_change_in_another_account(name: str, cha
     assert (owner.account, trigger.account) == ("444455556666", "111122223333")
 
 
-def test_a_service_whose_answer_was_dropped_is_known_by_its_revision() -> None:
+def test_a_service_whose_answer_was_dropped_is_known_by_its_request() -> None:
     trigger = read("update-service-response-dropped")
     assert isinstance(trigger, ServiceChanged)
-    assert (trigger.service, str(trigger.task_definition)) == (None, REVISION)
+    assert (str(trigger.service), str(trigger.task_definition)) == (f"{SERVICE}/prod/web", REVISION)
+
+
+SERVICE = "arn:aws:ecs:us-east-1:111122223333:service"
+ASKED, ANSWERED = "detail.requestParameters", "detail.responseElements.service"
+NAMED: dict[str, tuple[dict[str, Any], str | None]] = {
+    "its-arn-has-the-cluster": ({f"{ANSWERED}.serviceArn": f"{SERVICE}/blue/api"}, f"{SERVICE}/blue/api"),
+    "an-old-arn-without-it": (
+        {
+            f"{ANSWERED}.serviceArn": f"{SERVICE}/api",
+            f"{ANSWERED}.clusterArn": "arn:aws:ecs:us-east-1:111122223333:cluster/blue",
+        },
+        f"{SERVICE}/blue/api",
+    ),
+    "no-cluster-is-the-default-one": (
+        {"detail.responseElements": None, ASKED: {"service": "web", "taskDefinition": "web"}},
+        f"{SERVICE}/default/web",
+    ),
+    "arns-in-the-request": (
+        {
+            "detail.responseElements": None,
+            ASKED: {
+                "service": f"{SERVICE}/blue/web",
+                "cluster": "arn:aws:ecs:us-east-1:111122223333:cluster/blue",
+                "taskDefinition": "web",
+            },
+        },
+        f"{SERVICE}/blue/web",
+    ),
+    "a-new-one": (
+        {"detail.responseElements": None, ASKED: {"serviceName": "web", "cluster": "blue", "taskDefinition": "web"}},
+        f"{SERVICE}/blue/web",
+    ),
+    "no-name": ({"detail.responseElements": None, ASKED: {"taskDefinition": "web"}}, None),
+    "no-text": ({"detail.responseElements": None, ASKED: {"service": 7, "taskDefinition": "web"}}, None),
+    "not-a-name": ({"detail.responseElements": None, ASKED: {"service": "w b", "taskDefinition": "web"}}, None),
+    "not-a-cluster": (
+        {"detail.responseElements": None, ASKED: {"service": "web", "cluster": "*", "taskDefinition": "web"}},
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "service"), NAMED.values(), ids=NAMED)
+def test_a_service_is_named_with_its_cluster(changes: dict[str, Any], service: str | None) -> None:
+    trigger = read("update-service", changes)
+    assert isinstance(trigger, ServiceChanged)
+    assert (None if trigger.service is None else str(trigger.service)) == service
+
+
+PLACES = {
+    "of-a-service": ("task-stopped-fargate", {}, f"{SERVICE}/prod/web"),
+    "of-a-service-whose-name-is-none": ("task-stopped-fargate", {"detail.group": "service:w b"}, None),
+    "alone": ("task-stopped-fargate", {"detail.group": "family:web"}, None),
+    "started-alone": ("task-started", {}, None),
+    "ran-alone": ("task-ran", {}, None),
+}
+
+
+@pytest.mark.parametrize(("name", "changes", "service"), PLACES.values(), ids=PLACES)
+def test_a_task_names_its_service_or_else_its_cluster(name: str, changes: dict[str, Any], service: str | None) -> None:
+    trigger = read(name, changes)
+    assert isinstance(trigger, TaskStarted | TaskStopped)
+    assert str(trigger.place) == (service or "arn:aws:ecs:us-east-1:111122223333:cluster/prod")
 
 
 def test_a_stopped_task_gives_all_reasons_and_shows_no_control_character() -> None:

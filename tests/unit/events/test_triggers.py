@@ -168,6 +168,8 @@ ORIGIN = {
 }
 ROTATED = Provenance(kind="RotateSecret", event_id="event-2", at=datetime(2026, 11, 23, tzinfo=UTC))
 
+CLUSTER = Arn.parse("arn:aws:ecs:us-east-1:111122223333:cluster/main")
+
 
 def origin(**changes: Any) -> dict[str, Any]:
     return {**ORIGIN, **changes}
@@ -178,7 +180,7 @@ def stopped(reason: str = "", *containers: StoppedContainer, group: str = "") ->
         **origin(),
         task_definition=Arn.parse(REVISION),
         task=Arn.parse("arn:aws:ecs:us-east-1:111122223333:task/main/1"),
-        cluster=Arn.parse("arn:aws:ecs:us-east-1:111122223333:cluster/main"),
+        cluster=CLUSTER,
         stopped_reason=reason,
         containers=containers,
         group=group,
@@ -210,7 +212,10 @@ KEYS: dict[str, tuple[Trigger, str]] = {
     "key": (KeyChanged(**origin(), key=Arn.parse(KEY), change="state"), "event event-1"),
     "role": (RoleChanged(**origin(), role_name="web-execution", change="policy"), "event event-1"),
     "stop": (stopped(), f"stop of {REVISION} unknown"),
-    "start": (TaskStarted(**origin(), task_definition=Arn.parse(REVISION), ran=True), "event event-1"),
+    "start": (
+        TaskStarted(**origin(), task_definition=Arn.parse(REVISION), cluster=CLUSTER, ran=True),
+        "event event-1",
+    ),
     "service": (
         ServiceChanged(**origin(), service=None, task_definition=Arn.parse(REVISION), family="web"),
         "event event-1",

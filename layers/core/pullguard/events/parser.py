@@ -14,8 +14,9 @@ from pullguard.domain.arn import (
     parse_task_definition,
     partition_of,
 )
-from pullguard.domain.errors import Rejected, shown
+from pullguard.domain.errors import Malformed, Rejected, shown
 from pullguard.domain.provenance import quoted
+from pullguard.domain.usage import read_place, service_in
 from pullguard.events.envelope import EVENT_MAX_BYTES, Event, open_event, readable
 from pullguard.events.triggers import (
     KeyChange,
@@ -107,8 +108,7 @@ def _registered(event: Event) -> Trigger:
 
 
 def _service(event: Event) -> Trigger:
-    answered = event.at("responseElements", "service", "serviceArn")
-    service = None if answered is None else event.arn(answered, "serviceArn", _ecs("service"))
+    service = _named_service(event)
     asked = event.at("requestParameters", "taskDefinition")
     found = event.at("responseElements", "service", "taskDefinition") or asked
     if found is None:
@@ -123,6 +123,29 @@ def _service(event: Event) -> Trigger:
     return ServiceChanged(service=service, task_definition=arn, family=_family_of(arn), **event.origin)
 
 
+def _named_service(event: Event) -> Arn | None:
+    """Return the ARN of the service with its cluster, from the answer or else the request; None if it lacks one.
+
+    Both may be given as names or ARNs; the ARNs of old services lack the cluster, whose name has a default.
+    """
+    answered = event.at("responseElements", "service", "serviceArn")
+    if answered is not None:
+        event.arn(answered, "serviceArn", _ecs("service"))
+    asked = event.at("requestParameters", "service") or event.at("requestParameters", "serviceName")
+    within = event.at("responseElements", "service", "clusterArn") or event.at("requestParameters", "cluster")
+    name, cluster = answered or asked, within or "default"
+    if not (isinstance(name, str) and isinstance(cluster, str)):
+        return None
+    *before, name = name.split("/")
+    if answered is not None and len(before) > 1:
+        cluster = before[-1]
+    home = f"arn:{partition_of(event.region)}:ecs:{event.region}:{event.account}"
+    try:
+        return service_in(read_place(f"{home}:cluster/{cluster.rpartition('/')[2]}"), name)
+    except Malformed:
+        return None
+
+
 def _task(event: Event) -> Trigger:
     status = event.at("lastStatus")
     if status == "STOPPED":
@@ -132,7 +155,8 @@ def _task(event: Event) -> Trigger:
     if is_of_service(event.text("group")):
         raise event.refuse("the task is a service's, which is known from the service itself")
     arn = event.arn(event.at("taskDefinitionArn"), "taskDefinitionArn", parse_task_definition)
-    return TaskStarted(task_definition=arn, ran=True, **event.origin)
+    cluster = event.arn(event.at("clusterArn"), "clusterArn", _ecs("cluster"))
+    return TaskStarted(task_definition=arn, cluster=cluster, ran=True, **event.origin)
 
 
 def _stopped(event: Event) -> Trigger:
@@ -158,7 +182,7 @@ def _stopped(event: Event) -> Trigger:
         if trigger.of_service:
             raise event.refuse(f"the task stopped ({quoted(trigger.stop_code)}), but not for a pull that failed")
         ran = event.at("startedAt") is not None or trigger.stop_code == "EssentialContainerExited"
-        return TaskStarted(task_definition=trigger.task_definition, ran=ran, **event.origin)
+        return TaskStarted(task_definition=trigger.task_definition, cluster=trigger.cluster, ran=ran, **event.origin)
     return trigger
 
 

@@ -5,9 +5,10 @@ from typing import Final, Literal, TypeAlias, assert_never
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.diagnosis import Explanation, explain
+from pullguard.domain.errors import Malformed
 from pullguard.domain.image import parse_images
 from pullguard.domain.provenance import Provenance
-from pullguard.domain.usage import Reason
+from pullguard.domain.usage import Reason, service_in
 
 CURRENT: Final = "AWSCURRENT"
 _NEW_VALUES = frozenset(
@@ -119,6 +120,14 @@ class TaskStopped(_Change):
         return is_of_service(self.group)
 
     @property
+    def place(self) -> Arn:
+        """The service that started it, or else its cluster."""
+        try:
+            return service_in(self.cluster, self.group.removeprefix("service:")) if self.of_service else self.cluster
+        except Malformed:
+            return self.cluster
+
+    @property
     def reasons(self) -> tuple[Reason, ...]:
         """Every reason given, the task's own first (Fargate), then the containers' (EC2)."""
         own = Reason(text=self.stopped_reason)
@@ -142,15 +151,21 @@ class TaskStarted(_Change):
     """
 
     task_definition: Arn
+    cluster: Arn
     ran: bool
+
+    @property
+    def place(self) -> Arn:
+        """Its cluster, as for a task that stopped."""
+        return self.cluster
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceChanged(_Change):
     """A service was created or updated and runs ``task_definition``, of ``family``.
 
-    If CloudTrail omitted the answer, ``service`` has the value None. So has ``task_definition`` if the request names
-    only the family, which means its newest ACTIVE revision.
+    The ARN of ``service`` includes its cluster; None if the event does not name both. If CloudTrail omitted the answer
+    and the request names only the family, which means its newest ACTIVE revision, ``task_definition`` is None.
     Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html
     """
 
