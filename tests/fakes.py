@@ -219,7 +219,12 @@ class World:
     def every_role(self) -> Lookup[tuple[Role, ...]]:
         return self._ask("every-role", "*") or self.roles
 
-    def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
+    def expect(self, families: Iterable[str]) -> None:
+        self.asked += [("expected", family) for family in families]
+
+    def usage(self, task_definition: TaskDefinition, *, tasks: bool = False) -> Lookup[Usage]:
+        if tasks:
+            self.asked.append(("tasks", str(task_definition.arn)))
         return self._ask("usage", str(task_definition.arn)) or self.running
 
     def organization(self) -> Lookup[str]:

@@ -49,7 +49,9 @@ def on(resource: str, *methods: Method) -> dict[Method, tuple[str, ...]]:
 
 READS: tuple[Method, ...] = (
     Ecs.describe,
-    Ecs.usage,
+    Ecs.described,
+    Ecs.tasks,
+    Ecs.failed_starts,
     Iam.role,
     Kms.key,
     Organizations.organization,
@@ -73,8 +75,8 @@ class Function:
     behind: tuple[tuple[str, str], ...] = ()
 
 
-# Readers of rules, schedules and tasks: everything outside a service that starts tasks.
-STARTS: tuple[Method, ...] = (StartStore.schedules, StartStore.alone)
+# What runs and starts revisions: services, rules, schedules and callers.
+USES: tuple[Method, ...] = (ServiceStore.not_listed, ServiceStore.places, StartStore.schedules, StartStore.alone)
 # Reads that precede each write.
 GUARD: tuple[Method, ...] = (
     RoleStore.hold,
@@ -107,6 +109,7 @@ FUNCTIONS = {
                 RotationStore.end,
                 TaskDefinitionStore.siblings,
                 ServiceStore.keep,
+                ServiceStore.point,
                 StartStore.keep_alone,
             ),
             **on("ValidationQueue.Arn", Queues.request),
@@ -134,7 +137,7 @@ FUNCTIONS = {
                 EntryStore.keep_accepted,
                 EntryStore.keep_pulled,
                 ServiceStore.keep,
-                *STARTS,
+                *USES,
                 LoginStore.known,
                 LoginStore.keep,
             ),
@@ -166,7 +169,7 @@ FUNCTIONS = {
                 RoleStore.item,
                 RoleStore.replace,
                 TaskDefinitionStore.complete,
-                *STARTS,
+                *USES,
                 *GUARD,
                 *REPORTING,
             ),
@@ -187,7 +190,7 @@ FUNCTIONS = {
             StopSwitch.read,
         ),
         stack={
-            **on("Ledger.Arn", EntryStore.get, ClaimStore.lock, *STARTS, *GUARD, *REPORTING, FamilyStore.record_write),
+            **on("Ledger.Arn", EntryStore.get, ClaimStore.lock, *USES, *GUARD, *REPORTING, FamilyStore.record_write),
             **on(
                 "Ledger.Arn",
                 FamilyStore.reregistered,
@@ -216,7 +219,7 @@ FUNCTIONS = {
                 ClaimStore.lock,
                 ClaimStore.mark,
             ),
-            **on("Ledger.Arn", EntryStore.dependents, HoldStore.waiting, ServiceStore.known),
+            **on("Ledger.Arn", EntryStore.dependents, HoldStore.waiting, ServiceStore.of_families),
             **on(
                 "Ledger.Arn",
                 IncidentStore.any_member,
@@ -263,7 +266,7 @@ FUNCTIONS = {
                 TaskDefinitionStore.sweep,
                 TaskDefinitionStore.use,
             ),
-            **on("Ledger.Arn", ServiceStore.known, ServiceStore.keep, ServiceStore.forget),
+            **on("Ledger.Arn", ServiceStore.rows, ServiceStore.keep_listed),
             **on("Ledger.Arn", StartStore.keep_schedules, StartStore.alone),
             **on("ValidationQueue.Arn", Queues.delayed, Queues.request),
             **on("SweepQueue.Arn", Queues.send),
@@ -276,7 +279,6 @@ FUNCTIONS = {
 COMMAND_LINE_ONLY: frozenset[Method] = frozenset(
     {
         Ecs.active_revisions,
-        Ecs.all_failed_starts,
         Ecs.instances,
         Iam.every_role,
         SecretsManager.every_secret,

@@ -33,8 +33,8 @@ from tests.contract.needs import (
     FUNCTIONS,
     IDS,
     READS,
-    STARTS,
     TEMPLATE,
+    USES,
     Function,
     Method,
     expected,
@@ -98,8 +98,8 @@ def gateway_methods() -> dict[str, Method]:
 
 
 METHODS = gateway_methods()
-# Asked by Ecs.usage, which is marked with its actions too.
-BY_WAY_OF_OTHERS: frozenset[Method] = frozenset({Ecs.failed_starts})
+# Asked by ServiceStore.of_families, which is marked with its actions too.
+BY_WAY_OF_OTHERS: frozenset[Method] = frozenset({ServiceStore.known})
 
 
 def _used(function: Function) -> set[Method]:
@@ -144,7 +144,7 @@ def called(flow: str) -> set[Method]:
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_the_table_names_the_gateway_methods_that_the_flows_call(name: str) -> None:
     function = FUNCTIONS[name]
-    calls = set().union(*(called(flow) for flow in function.flows)) - set(STARTS)
+    calls = set().union(*(called(flow) for flow in function.flows)) - set(USES)
     if "report" in function.flows and "validate" not in function.flows:
         calls -= {EntryStore.save_finding}  # executors report remediations, not findings
     direct = _used(function) - {Queues.reject} - set(READS) - BY_READERS
@@ -155,7 +155,7 @@ def test_the_table_names_the_gateway_methods_that_the_flows_call(name: str) -> N
 BY_READERS: frozenset[Method] = frozenset(
     {
         SecretsManager.credentials,
-        *STARTS,
+        *USES,
         Rules.starting,  # by what runtime/bootstrap.py gives the sweeper
         Schedules.starting,
         Iam.simulate,

@@ -18,11 +18,10 @@ from pullguard.domain.role_item import GrantRecord
 from pullguard.domain.verification import Verification
 from pullguard.store.entries import Entry
 from pullguard.store.ledger import Ledger
-from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import Sweep, TaskDefinitionStore
 from tests.functions.application import Application
 from tests.functions.stack import ACCOUNT, OWN_POLICY, REGION, Stack
-from tests.functions.world import PASSWORD, allow, create_role, create_secret, register, request_body
+from tests.functions.world import PASSWORD, allow, create_role, create_secret, know_what_runs, register, request_body
 
 
 def _validate_everything(app: Application) -> None:
@@ -55,11 +54,12 @@ class Scenario:
 
 
 def _broken(broken: Callable[[Stack], str]) -> Callable[[Application], None]:
-    """Request the validation of the revision that ``broken`` creates, after a sweep that found no schedules."""
+    """Request the validation of the revision that ``broken`` creates, after a sweep has found what runs."""
 
     def begin(app: Application) -> None:
-        StartStore(app.stack.client("dynamodb"), "ledger", now=lambda: app.time).keep_schedules(())
-        app.send("ValidationQueue", request_body(broken(app.stack)))
+        revision = broken(app.stack)
+        know_what_runs(app.stack)
+        app.send("ValidationQueue", request_body(revision))
 
     return begin
 
@@ -83,6 +83,7 @@ def _run_in_services(stack: Stack, revision: str, *, desired: int = 0) -> None:
     ecs.create_cluster(clusterName="main")
     for name in SERVICES:
         ecs.create_service(cluster="main", serviceName=name, taskDefinition=revision, desiredCount=desired)
+    know_what_runs(stack)
 
 
 def ledger_of(stack: Stack) -> Ledger:
@@ -152,7 +153,7 @@ def _granted_by_an_earlier_version(app: Application) -> None:
 def sweep_finds_it_unused(app: Application) -> None:
     """Let another sweep be complete, and ask for a review."""
     sweep = f"s-{app.time:%H%M%S}"
-    StartStore(app.stack.client("dynamodb"), "ledger", now=lambda: app.time).keep_schedules(())
+    know_what_runs(app.stack)
     definition_store = TaskDefinitionStore(app.stack.client("dynamodb"), "ledger")
     definition_store.save_complete(Sweep(id=sweep, began_at=app.time.isoformat(), due=None), now=app.time)
     _review(app, sweep)

@@ -21,7 +21,7 @@ from pullguard.workflows.role_reports import RoleFollowUps
 from tests.functions.application import LANES, Application
 from tests.functions.stack import OWN_POLICY, Stack
 from tests.functions.wire import Fault, Wire
-from tests.functions.world import allow, create_role, create_secret, register, request_body
+from tests.functions.world import allow, create_role, create_secret, know_what_runs, register, request_body
 
 WIRES = {function: Wire() for function in LANES.values()}
 PATCH, REREGISTER = WIRES["patch_execution_role"], WIRES["reregister_task_definition"]
@@ -71,6 +71,7 @@ def _service_on_a_stale_reference(stack: Stack) -> str:
     ecs = stack.client("ecs")
     ecs.create_cluster(clusterName="main")
     ecs.create_service(cluster="main", serviceName="web", taskDefinition=arn, desiredCount=0)
+    know_what_runs(stack)
     return arn
 
 
@@ -99,7 +100,7 @@ def _concurrent_deployment(stack: Stack) -> str:
         ecs.update_service(cluster="main", service="web", taskDefinition=theirs)
 
     def wait_for_the_move() -> None:
-        REREGISTER.interleave = ("dynamodb:Query", deploy)
+        REREGISTER.interleave = ("ecs:ListTasks", deploy)  # after its services were described
 
     REREGISTER.interleave = ("ecs:RegisterTaskDefinition", wait_for_the_move)
     return arn

@@ -13,10 +13,9 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.messages import LISTED, Review
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.verification import Verification
-from pullguard.store.starts import StartStore
 from sandbox.runtime.samples import fresh
 from tests.functions.stack import ACCOUNT, OWN_POLICY, Stack, failed, sqs_event
-from tests.functions.world import PASSWORD, allow, create_role, create_secret, register, request_body
+from tests.functions.world import PASSWORD, allow, create_role, create_secret, know_what_runs, register, request_body
 
 EVENTS = Path(__file__).parents[2] / "events"
 Start = Callable[..., Callable[[dict[str, Any]], dict[str, Any]]]
@@ -261,7 +260,7 @@ def test_a_secret_is_attached_where_only_the_validator_reaches_the_registry(
     secret = create_secret(stack, roles="web-execution")
     role = create_role(stack)
     arn = register(stack, None, role=role, tags={"pullguard:attach": "true"})
-    StartStore(stack.client("dynamodb"), "ledger", now=lambda: datetime.now(UTC)).keep_schedules(())
+    know_what_runs(stack)
 
     def run(function: str, queue: str | None) -> None:
         says = {"anonymous_pull": "rejected", "verification": "ok"} if function.startswith("validate") else {}

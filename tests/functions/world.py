@@ -7,8 +7,11 @@ from typing import Any
 
 from moto.iam.models import iam_backends
 
+from pullguard.aws.ecs import Ecs
 from pullguard.domain.messages import ValidationRequest
 from pullguard.domain.provenance import Provenance
+from pullguard.store.services import ServiceStore
+from pullguard.store.starts import StartStore
 from tests.fakes import TRUST
 from tests.functions.stack import ACCOUNT, Stack
 
@@ -62,6 +65,19 @@ def allow(stack: Stack, secret: str, *, role_name: str = "web-execution") -> Non
         PolicyName="registry",
         PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
     )
+
+
+def know_what_runs(stack: Stack) -> None:
+    """Let the ledger know all services and tasks, and that no schedule starts any, as a sweep does."""
+    ecs, client = Ecs(stack.client("ecs")), stack.client("dynamodb")
+    clusters, services = tuple(ecs.clusters()), ServiceStore(client, "ledger")
+    services.keep_listed(
+        services.rows(),
+        [use for cluster in clusters for use in ecs.services(cluster)],
+        [use for cluster in clusters for use in ecs.tasks(cluster)],
+        now=this_hour(),
+    )
+    StartStore(client, "ledger", now=this_hour).keep_schedules(())
 
 
 def this_hour() -> datetime:

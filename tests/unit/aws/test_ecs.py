@@ -15,41 +15,9 @@ from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
 from pullguard.domain.errors import Denied, NotNow
-from pullguard.domain.lookup import Missing, Unreadable
-from pullguard.domain.usage import FailedStart, Instance, Reason, TaskUse, Usage
-from tests.fakes import CLUSTER, NOW, REGION, container, revision_arn, service, task_definition
+from pullguard.domain.usage import FailedStart, Instance, Reason, TaskUse
+from tests.fakes import CLUSTER, NOW, REGION, container, revision_arn, service
 from tests.unit.aws.asking import ask, check_errors
-
-
-def test_a_cluster_that_is_deleted_during_the_survey_leaves_no_false_certainty() -> None:
-    client = boto3.client("ecs", region_name=REGION)
-    with Stubber(client) as stubber:
-        stubber.add_client_error("describe_task_definition", "ClientException")
-        stubber.add_response("list_clusters", {"clusterArns": [CLUSTER]})
-        stubber.add_client_error("list_services", "ClusterNotFoundException")
-        found = Ecs(client).usage(task_definition())
-    assert isinstance(found, Missing)
-
-
-def test_a_deregistered_revision_is_not_the_newest_although_no_other_is_there() -> None:
-    client = boto3.client("ecs", region_name=REGION)
-    gone = {"taskDefinitionArn": str(task_definition().arn), "family": "web", "revision": 7, "status": "INACTIVE"}
-    with Stubber(client) as stubber:
-        stubber.add_response("describe_task_definition", {"taskDefinition": gone})
-        stubber.add_response("list_clusters", {"clusterArns": []})
-        found = Ecs(client).usage(task_definition(status="INACTIVE"))
-    assert isinstance(found, Usage)
-    assert not found.newest
-
-
-def test_a_family_that_cannot_be_described_leaves_the_usage_unknown() -> None:
-    """Its revision may be the newest: without services it would otherwise count as out of use."""
-    client = boto3.client("ecs", region_name=REGION)
-    with Stubber(client) as stubber:
-        stubber.add_client_error("describe_task_definition", "AccessDeniedException")
-        found = Ecs(client).usage(task_definition())
-    assert isinstance(found, Unreadable)
-    assert found.permission == "ecs:DescribeTaskDefinition"
 
 
 def test_missing_denied_and_broken_differ() -> None:
@@ -218,16 +186,15 @@ def test_failed_starts_are_the_stopped_tasks_that_never_ran() -> None:
         listed = {"cluster": CLUSTER, "desiredStatus": "STOPPED", "family": "web"}
         stubber.add_response("list_tasks", {"taskArns": ["t-1", "t-2", "t-3"]}, listed)
         stubber.add_response("describe_tasks", {"tasks": tasks})
-        found = list(Ecs(client).failed_starts(CLUSTER, task_definition()))
-    assert found == [
-        FailedStart(
-            task_arn="t-1",
-            stopped_at=NOW,
-            reasons=(Reason(text="CannotPull"), Reason(text="unauthorized", image=image, container="app")),
-            of_service=True,
-            images=(image,),
-        )
-    ]
+        found = dict(Ecs(client).failed_starts(CLUSTER, "web"))
+    assert list(found) == [str(revision_arn()), str(revision_arn(revision=6))]
+    assert found[str(revision_arn())] == FailedStart(
+        task_arn="t-1",
+        stopped_at=NOW,
+        reasons=(Reason(text="CannotPull"), Reason(text="unauthorized", image=image, container="app")),
+        of_service=True,
+        images=(image,),
+    )
 
 
 def test_active_instances_with_their_agents() -> None:

@@ -275,7 +275,7 @@ def test_a_stopped_task_is_read_with_its_role_and_the_images_of_its_containers()
     with Stubber(client) as stubber:
         stubber.add_response("list_tasks", {"taskArns": [task["taskArn"]]})
         stubber.add_response("describe_tasks", {"tasks": [task]})
-        ((_, start),) = Ecs(client).all_failed_starts(CLUSTER)
+        ((_, start),) = Ecs(client).failed_starts(CLUSTER)
     assert start == FailedStart(
         task_arn=f"{CLUSTER}/1",
         stopped_at=NOW,

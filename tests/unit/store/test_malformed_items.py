@@ -168,9 +168,9 @@ LISTS: dict[str, tuple[str, str, Callable[["DynamoDBClient"], object], Read]] = 
     ),
     "services": (
         "SERVICES",
-        "",
-        lambda it: services(it).keep("zz", Kept(task_definition=str(WEB))),
-        lambda it: [services(it).known()["zz"]],
+        "arn:",
+        lambda it: services(it).keep("arn:zz", Kept(task_definition=str(WEB))),
+        lambda it: [services(it).known()["arn:zz"]],
     ),
     "schedules": (
         "SCHEDULES",

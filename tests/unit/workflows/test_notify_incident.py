@@ -70,7 +70,7 @@ def test_the_first_message_names_all_before_they_have_been_validated(harness: Ha
 
 
 def test_a_task_definition_that_no_service_runs_is_named_itself(harness: Harness) -> None:
-    harness.services.forget(service("f1").service_arn)
+    harness.services._delete("SERVICES", service("f1").service_arn)
     harness.world = world(broken=True)
     validate(harness, "f0")
     deliver(harness)

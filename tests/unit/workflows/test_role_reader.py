@@ -10,6 +10,7 @@ import pytest
 from pullguard.domain.actions import Grant
 from pullguard.domain.errors import NotNow
 from pullguard.domain.lookup import Lookup
+from pullguard.domain.messages import UNLISTED
 from pullguard.domain.policy_document import Granted
 from pullguard.domain.references import role_name
 from pullguard.domain.role_item import SHOWS_AFTER, RoleItem
@@ -24,7 +25,7 @@ from pullguard.workflows.reconcile_role import Extent, Seen
 from pullguard.workflows.role_reader import DEPENDENTS_MAX, OTHERS_MAX, DependentsReader
 from tests.fakes import ACCOUNT, CLUSTER, NOW, World, container, denied, granted, key, revision_arn, role, secret
 from tests.fakes import task_definition as definition
-from tests.flows import OWN_POLICY, Harness
+from tests.flows import OWN_POLICY, Harness, request
 from tests.unit.workflows.granted_role import ROLE, a_write, holder, recorded
 
 GHCR, HUB = secret(), secret("registry/hub", "HubHub", registry="docker.io")
@@ -334,10 +335,22 @@ def test_all_dependents_are_described_now(harness: Harness) -> None:
     assert (named(found), found.needs.is_complete) == ({IS_GHCR: False, IS_HUB: True}, True)
 
 
-def test_a_revision_that_is_not_in_use_names_nothing(harness: Harness) -> None:
+def test_a_revision_counts_until_a_sweep_has_found_it_out_of_use(harness: Harness) -> None:
+    """A service that was moved to it since the sweep listed them may not be known yet."""
     know(harness, WEB)
     harness.world.running = Usage(newest=False)
+    assert named(seen(harness, everything=True)) == {IS_GHCR: True, IS_HUB: False}
+    harness.validate(request(WEB.arn, kind=UNLISTED))
     assert named(seen(harness, everything=True)) == {IS_GHCR: False, IS_HUB: False}
+
+
+def test_a_revision_that_is_not_in_use_wants_nothing(harness: Harness) -> None:
+    know(harness, WEB)
+    harness.world.roles = (role(),)
+    for running, wants in ((Usage(newest=False), False), (Usage(newest=True), True)):
+        harness.world.running = running
+        found = seen(harness, everything=True)
+        assert [each.is_wanted for secret, each in found.needs.secrets.items() if secret == GHCR.arn] == [wants]
 
 
 STARTS: dict[str, Callable[[Harness], None]] = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
@@ -13,9 +14,10 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow, Rejected
 from pullguard.domain.lookup import Unreadable
 from pullguard.domain.messages import LISTED, UNLISTED
-from pullguard.domain.usage import ScheduleUse
+from pullguard.domain.usage import Places, ScheduleUse
 from pullguard.store.entries import Entry
 from pullguard.store.ledger import Ledger
+from pullguard.store.services import NOT_LISTED, Kept
 from pullguard.workflows.settle import WAITS_S, Settler
 from pullguard.workflows.sweep import Sweeper, Swept
 from tests.fakes import CLUSTER, NOW, REGION, Crash, World, revision_arn, role_arn, secret, service
@@ -257,6 +259,26 @@ def test_a_service_of_another_controller_may_name_no_revision(here: SweepHarness
     here.step(SCHEDULED)
     here.check()
     assert here.asked() == []
+
+
+def test_services_and_tasks_are_stored_for_each_family_once_all_are_listed(here: SweepHarness) -> None:
+    services = here.harness.services
+    services.keep(service("gone").service_arn, Kept(task_definition=str(revision_arn())))
+    here.expect_families()
+    here.stubber.add_response("list_clusters", {"clusterArns": [CLUSTER]}, {})
+    here.stubber.add_client_error("list_services", "AccessDeniedException")
+    with pytest.raises(ClientError):
+        here.step(SCHEDULED)
+    assert (services.not_listed(), list(services.known())) == (NOT_LISTED, [service("gone").service_arn])
+    here.expect_families()
+    here.expect_use(services=(str(revision_arn("web", 3)),), tasks=(str(revision_arn("job")), str(revision_arn("web"))))
+    here.step(SCHEDULED)
+    assert services.not_listed() is None
+    assert services.known() == {
+        service("s0").service_arn: Kept(task_definition=str(revision_arn("web", 3)), next_pull="scaled-out")
+    }
+    assert services.places("web") == Places.of((Arn.parse(service("s0").service_arn),))
+    assert services.places("job") == Places.of((Arn.parse(CLUSTER),))
 
 
 # --- What no page lists any more ---------------------------------------------------------------------------------

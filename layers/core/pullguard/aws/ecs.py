@@ -1,20 +1,19 @@
-"""Amazon ECS: task definitions, their usage, and the two calls that write."""
+"""Amazon ECS: task definitions, what runs them, and the two calls that write."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from threading import local
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from pullguard.aws.answers import NEVER_SENT, asks, looked_up, writing
 from pullguard.aws.service_uses import own_revision, service_uses
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow
-from pullguard.domain.lookup import Lookup, Tags, Unreadable
+from pullguard.domain.lookup import Lookup, Tags
 from pullguard.domain.task_definition import TaskDefinition, read_task_definition
-from pullguard.domain.usage import FailedStart, Instance, Reason, ServiceUse, TaskUse, Usage
+from pullguard.domain.usage import FailedStart, Instance, Reason, ServiceUse, TaskUse
 from pullguard.planning.reregister import MemberTree, member_tree
-from pullguard.planning.successor import is_newest, latest_of, successor_of
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
@@ -22,29 +21,9 @@ if TYPE_CHECKING:
 # DescribeTaskDefinition has no specific error for a missing task definition: it returns ClientException.
 # https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html
 _NO_SUCH = frozenset({"ClientException"})
-_NO_CLUSTER = frozenset({"ClusterNotFoundException"})
-_SERVICES_A_CALL = 10  # DescribeServices
+SERVICES_A_CALL = 10  # DescribeServices
 _TASKS_A_CALL = 100  # DescribeTasks
 _INSTANCES_A_CALL = 100  # DescribeContainerInstances
-
-
-class Asked(Protocol):
-    """The lookups of ``Ecs.usage``; ``Ecs`` implements them."""
-
-    def describe(self, reference: str) -> Lookup[TaskDefinition]:
-        """Describe a revision, or the newest ACTIVE one of a family."""
-
-    def clusters(self) -> Iterable[str]:
-        """Return the ARNs of all clusters."""
-
-    def services(self, cluster: str) -> Iterable[ServiceUse]:
-        """Return the services of ``cluster``."""
-
-    def tasks(self, cluster: str, family: str) -> Iterable[TaskUse]:
-        """Return running tasks of ``cluster``, those of ``family`` among them."""
-
-    def failed_starts(self, cluster: str, task_definition: TaskDefinition) -> Iterable[FailedStart]:
-        """Return the tasks of a revision that stopped before they ran."""
 
 
 class Ecs:
@@ -145,11 +124,16 @@ class Ecs:
             cluster=cluster, PaginationConfig={"PageSize": 100}
         ):
             arns = iter(page["serviceArns"])
-            while some := list(islice(arns, _SERVICES_A_CALL)):
-                answer = self._client.describe_services(cluster=cluster, services=some, include=["TAGS"])
-                for service in answer["services"]:
-                    if service["status"] == "ACTIVE":
-                        yield from service_uses(cluster, service)
+            while some := list(islice(arns, SERVICES_A_CALL)):
+                yield from self.described(cluster, some)
+
+    @asks("ecs:DescribeServices")
+    def described(self, cluster: str, services: Sequence[str]) -> Iterator[ServiceUse]:
+        """Yield those of at most ten ``services`` (ARNs or names) that are ACTIVE, as ``services`` does."""
+        answer = self._client.describe_services(cluster=cluster, services=services, include=["TAGS"])
+        for service in answer["services"]:
+            if service["status"] == "ACTIVE":
+                yield from service_uses(cluster, service)
 
     @asks("ecs:DescribeServices")
     def own_revision(self, cluster: str, service: str) -> str | None:
@@ -178,18 +162,11 @@ class Ecs:
             )
 
     @asks("ecs:ListTasks", "ecs:DescribeTasks")
-    def failed_starts(self, cluster: str, task_definition: TaskDefinition) -> Iterator[FailedStart]:
-        """Yield the tasks of a revision that stopped before they ran; ECS remembers them for about an hour."""
-        for arn, start in self._stopped(cluster, task_definition.family):
-            if arn == str(task_definition.arn):
-                yield start
+    def failed_starts(self, cluster: str, family: str | None = None) -> Iterator[tuple[str, FailedStart]]:
+        """Yield the tasks of ``cluster``, or only those of ``family``, that stopped before they ran.
 
-    @asks("ecs:ListTasks", "ecs:DescribeTasks")
-    def all_failed_starts(self, cluster: str) -> Iterator[tuple[str, FailedStart]]:
-        """Yield each task of ``cluster`` that stopped before it ran, with the ARN of its task definition."""
-        yield from self._stopped(cluster)
-
-    def _stopped(self, cluster: str, family: str | None = None) -> Iterator[tuple[str, FailedStart]]:
+        Each comes with the ARN of its task definition. ECS remembers them for about an hour.
+        """
         for task in self._tasks(cluster, family, "STOPPED"):
             if task.get("stopCode") == "TaskFailedToStart" and "stoppedAt" in task:
                 start = FailedStart(
@@ -227,46 +204,6 @@ class Ecs:
             arns = iter(page["taskArns"])
             while some := list(islice(arns, _TASKS_A_CALL)):
                 yield from self._client.describe_tasks(cluster=cluster, tasks=some)["tasks"]
-
-    @asks(
-        "ecs:DescribeTaskDefinition",
-        "ecs:ListClusters",
-        "ecs:ListServices",
-        "ecs:DescribeServices",
-        "ecs:ListTasks",
-        "ecs:DescribeTasks",
-    )
-    def usage(self, task_definition: TaskDefinition, asked: "Asked | None" = None) -> Lookup[Usage]:
-        """Find where a revision runs, and whether it is the newest ACTIVE one of its family.
-
-        ``asked`` replaces ECS with a cache of the caller.
-        """
-        arn, ecs = str(task_definition.arn), asked or self
-        newest = ecs.describe(task_definition.family)
-        if isinstance(newest, Unreadable):  # it may be the newest, and then it is in scope
-            return newest
-
-        def call() -> Usage:
-            clusters = tuple(ecs.clusters())
-            return Usage(
-                newest=is_newest(newest, task_definition),
-                latest=latest_of(newest, task_definition),
-                successor=successor_of(newest, task_definition),
-                services=tuple(
-                    use for cluster in clusters for use in ecs.services(cluster) if use.task_definition == arn
-                ),
-                tasks=tuple(
-                    use
-                    for cluster in clusters
-                    for use in ecs.tasks(cluster, task_definition.family)
-                    if use.task_definition == arn
-                ),
-                failed_starts=tuple(
-                    start for cluster in clusters for start in ecs.failed_starts(cluster, task_definition)
-                ),
-            )
-
-        return looked_up("ecs:ListServices", arn, call, missing=_NO_CLUSTER)
 
 
 def _reasons(task: Mapping[str, Any]) -> Iterator[Reason]:

@@ -1,6 +1,6 @@
 """The AWS implementation of ``gather.Readers``: each resource is read at most once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal, Protocol, TypeAlias
@@ -13,10 +13,10 @@ from pullguard.aws.deadline import left_s
 from pullguard.aws.ecs import Ecs
 from pullguard.aws.iam import Iam
 from pullguard.aws.kms import Kms
+from pullguard.aws.ledger_usage import KnownPlaces, LedgerUsage
 from pullguard.aws.once import Once
 from pullguard.aws.organizations import Organizations
 from pullguard.aws.secrets_manager import SecretsManager
-from pullguard.aws.walk import Walk
 from pullguard.domain.arn import Arn, key_beside
 from pullguard.domain.errors import Malformed, MalformedItem
 from pullguard.domain.image import ImageReference
@@ -25,6 +25,7 @@ from pullguard.domain.lookup import (
     ROLES_NOT_LISTED,
     SECRETS_NOT_LISTED,
     SIMULATION_SWITCHED_OFF,
+    USAGE_NOT_ASKED,
     VERIFICATION_SWITCHED_OFF,
     Lookup,
     NotAsked,
@@ -69,7 +70,8 @@ class AwsReaders:
     - ``account``: the caller's account id.
     - ``verify``: ask registries, with the credentials of opted-in secrets only.
     - ``cross_check``: ask AWS's policy simulator.
-    - ``starts``: task starts outside services, as reported by sweeps and events.
+    - ``starts``, ``places``: task starts outside services, and where families run, as reported by sweeps and events.
+      Without ``places``, the usage of a revision is not looked up.
     - ``bulk_above``: read all roles at once if more than this number are needed (None: never).
     - ``lists_all``: list all roles and secrets, in order to suggest similar names for one that does not exist. Only a
       person's own credentials may do so.
@@ -89,6 +91,7 @@ class AwsReaders:
         verify: bool = False,
         cross_check: bool = False,
         starts: Starts | None = None,
+        places: KnownPlaces | None = None,
         bulk_above: int | None = None,
         lists_all: bool = False,
         logins: "Logins | None" = None,
@@ -113,6 +116,7 @@ class AwsReaders:
         self._ca_file = ca_file
         self._loopback = loopback
         self._once = Once()
+        self._places = places
 
     @property
     def ecs(self) -> Ecs:
@@ -120,9 +124,9 @@ class AwsReaders:
         return self._once("ecs", lambda: Ecs(self._clients.get("ecs")))
 
     @property
-    def _walk(self) -> Walk:
-        """The usage data that the batch shares."""
-        return self._once("walk", lambda: Walk(self.ecs, self._once))
+    def _uses(self) -> LedgerUsage | None:
+        places = self._places
+        return None if places is None else self._once("uses", lambda: LedgerUsage(self.ecs, places, self._once))
 
     @property
     def iam(self) -> Iam:
@@ -137,11 +141,15 @@ class AwsReaders:
     def task_definition(self, reference: str) -> Lookup[TaskDefinition]:
         """Describe a revision (by ARN) or the newest ACTIVE revision of a family (by name).
 
-        A revision that was described as the newest of its family is not described again.
+        Most revisions that are asked for are the newest, which has to be known as well: the family is described first.
         """
-        newest = self._once.known(("task-definition", reference.rpartition("/")[2].rpartition(":")[0]))
+        family = reference.rpartition("/")[2].rpartition(":")[0]
+        newest = self._described(family) if family else None
         if isinstance(newest, TaskDefinition) and str(newest.arn) == reference:
             return newest
+        return self._described(reference)
+
+    def _described(self, reference: str) -> Lookup[TaskDefinition]:
         return self._once(("task-definition", reference), lambda: self.ecs.describe(reference))
 
     def role(self, arn: Arn) -> Lookup[Role]:
@@ -246,12 +254,23 @@ class AwsReaders:
         every = self._once("every-role", self.iam.every_role)
         return tuple(every.values()) if isinstance(every, dict) else every
 
-    def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
-        """Find what runs or starts a revision, and whether it is the newest of its family."""
-        return self._once(("usage", task_definition.arn), lambda: self._usage(task_definition))
+    def expect(self, families: Iterable[str]) -> None:
+        """Name the families of the batch, so that their services share calls."""
+        if (uses := self._uses) is not None:
+            uses.expect(families)
 
-    def _usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
-        usage = self.ecs.usage(task_definition, self._walk)
+    def usage(self, task_definition: TaskDefinition, *, tasks: bool = False) -> Lookup[Usage]:
+        """Find what runs or starts a revision, and whether it is the newest of its family.
+
+        ``tasks`` also lists its tasks and failed starts (see ``LedgerUsage.of``).
+        """
+        return self._once(("usage", task_definition.arn, tasks), lambda: self._usage(task_definition, tasks=tasks))
+
+    def _usage(self, task_definition: TaskDefinition, *, tasks: bool) -> Lookup[Usage]:
+        uses, family = self._uses, task_definition.family
+        if uses is None:
+            return USAGE_NOT_ASKED
+        usage = uses.of(task_definition, lambda: self._described(family), tasks=tasks)
         if self._starts is None or not isinstance(usage, Usage):
             return usage
         schedules = self._once("schedules", self._starts.schedules)

@@ -177,7 +177,7 @@ def _survey(ecs: Ecs, cluster: str) -> ClusterSurvey:
         services=ask("ecs:ListServices", ecs.services),
         tasks=ask("ecs:ListTasks", ecs.tasks),
         instances=ask("ecs:ListContainerInstances", ecs.instances),
-        failed_starts=ask("ecs:ListTasks", ecs.all_failed_starts),
+        failed_starts=ask("ecs:ListTasks", ecs.failed_starts),
     )
 
 

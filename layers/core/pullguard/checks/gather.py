@@ -4,7 +4,7 @@
 answers). An unanswered question is a fact of its own; see ``domain/lookup.py``.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Final, Protocol
@@ -50,8 +50,15 @@ class Readers(Protocol):
     def every_role(self) -> Lookup[tuple[Role, ...]]:
         """Return the account's roles, if they may be listed."""
 
-    def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:
-        """Find the services and tasks that run a revision, and whether it is the newest of its family."""
+    def expect(self, families: Iterable[str]) -> None:
+        """Name the families of the batch, so that questions about them may share calls."""
+
+    def usage(self, task_definition: TaskDefinition, *, tasks: bool = False) -> Lookup[Usage]:
+        """Find what runs a revision, and whether it is the newest of its family.
+
+        ``tasks`` also lists its tasks and failed starts; else they are listed if they decide whether it is in use or
+        needs credentials.
+        """
 
     def organization(self) -> Lookup[str]:
         """Return the id of the account's organization, Missing if it has none. Asked only if a policy needs it."""

@@ -195,6 +195,7 @@ class Deployment:
             values="never",
             account=self.settings.account,
             starts=self.starts,
+            places=self.services,
             secret_pattern=self.settings.registry_secret_pattern,
             required_boundary=self.settings.require_role_boundary,
         )
@@ -229,6 +230,7 @@ class Deployment:
                 verify=self.settings.verify_credentials,
                 cross_check=self.settings.cross_check,
                 starts=self.starts,
+                places=self.services,
                 logins=logins,
                 secret_pattern=self.settings.registry_secret_pattern,
                 required_boundary=self.settings.require_role_boundary,

@@ -64,7 +64,9 @@ class Executor:
         """
         self.home.admit(request.task_definition)
         readers = self.readers()
-        facts = gather(str(request.task_definition), readers, now=self.now(), usage=True)
+        facts = gather(str(request.task_definition), readers, now=self.now())
+        if isinstance(facts, Facts):
+            facts = facts.with_usage(readers.usage(facts.task_definition, tasks=True))
         if isinstance(facts, Facts) and facts.registry_secrets:
             # Only the validator asks registries: an executor reads no secret values and may not reach into a VPC.
             entry = self.ledger.entries.get(request.task_definition)

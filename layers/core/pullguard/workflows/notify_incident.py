@@ -30,7 +30,7 @@ from pullguard.incidents.finding_lifecycle import FindingRecord
 from pullguard.incidents.identity import family_name
 from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
-from pullguard.store.services import ServiceStore, by_task_definition
+from pullguard.store.services import Kept, ServiceStore, by_task_definition
 from pullguard.store.table import Puts
 from pullguard.workflows.publish_once import CLAIM_S, Alerted, Publisher
 
@@ -183,15 +183,18 @@ class IncidentNotifier:
             failed = {each.task_definition for each in self.incidents.past(record.id, since=record.opened_at)}
             reported = [replace(each, found=each.found or each.task_definition in failed) for each in record.affected]
             others = failed - {each.task_definition for each in reported}  # reported ones keep their reported services
-            runners = by_task_definition(self.services.known()) if others else {}
+            runners = by_task_definition(self._services(others)) if others else {}
             return together(reported, dependents_of(sorted(others), (), runners))
-        kept = self.services.known()
         known = self.incidents.members(record.id) if members is None else members
         failing = [each.task_definition for each in known]
-        referencing = self._referencing(record.lead) if all_of_them else ()
-        next_pulls = {arn: each.next_pull for arn, each in kept.items()}
+        referencing = tuple(self._referencing(record.lead)) if all_of_them else ()
         definitions = (record.lead.task_definition, *failing)
+        kept = self._services((*definitions, *referencing))
+        next_pulls = {arn: each.next_pull for arn, each in kept.items()}
         return dependents_of(definitions, referencing, by_task_definition(kept), next_pulls)
+
+    def _services(self, definitions: Iterable[str]) -> dict[str, Kept]:
+        return self.services.of_families(family_name(each) for each in definitions)
 
     def _referencing(self, lead: Finding) -> Iterable[str]:
         """Return the task definitions that reference all broken resources, found failing or not."""

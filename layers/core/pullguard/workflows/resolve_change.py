@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final, Protocol, assert_never
 
 from pullguard.aws.messaging import Queues
-from pullguard.domain.arn import Arn, SecretReference
+from pullguard.domain.arn import Arn, SecretReference, family_of
 from pullguard.domain.errors import NotNow, Rejected
 from pullguard.domain.lookup import Lookup, Missing, Unreadable
 from pullguard.domain.messages import SIBLING, Home, ValidationRequest
@@ -115,11 +115,7 @@ class ChangeResolver:
         affected = tuple(self._affected(trigger))
         for arn in affected:  # a rule may forward other accounts' events to this bus
             self.home.admit(arn)
-        if isinstance(trigger, TaskStarted) or (isinstance(trigger, TaskStopped) and not trigger.of_service):
-            self.home.admit(trigger.task_definition)
-            self.starts.keep_alone(trigger.task_definition, ran=isinstance(trigger, TaskStarted) and trigger.ran)
-        if isinstance(trigger, ServiceChanged) and trigger.service is not None:
-            self.services.keep(str(trigger.service), Kept(task_definition=str(affected[0])))
+        self._keep_place(trigger, affected)
         if not affected:
             return self._ask(trigger, affected)
         if (resource := debounced_resource(trigger)) is not None:
@@ -142,6 +138,18 @@ class ChangeResolver:
         copies_s = STOPS_S if isinstance(trigger, TaskStopped) else COPIES_S
         self.ledger.claims.record_change(*change, seconds=copies_s, now=self.now())
         return resolved
+
+    def _keep_place(self, trigger: Trigger, affected: tuple[Arn, ...]) -> None:
+        """Store where a revision runs or failed to start: only sweeps look for that (docs/adr/0028)."""
+        if isinstance(trigger, TaskStarted | TaskStopped):
+            self.home.admit(trigger.task_definition)
+            self.home.admit(trigger.place)
+            self.services.point(family_of(trigger.task_definition), trigger.place, now=self.now())
+        if isinstance(trigger, TaskStarted) or (isinstance(trigger, TaskStopped) and not trigger.of_service):
+            self.starts.keep_alone(trigger.task_definition, ran=isinstance(trigger, TaskStarted) and trigger.ran)
+        if isinstance(trigger, ServiceChanged) and trigger.service is not None:
+            self.services.point(family_of(affected[0]), trigger.service, now=self.now())
+            self.services.keep(str(trigger.service), Kept(task_definition=str(affected[0])))
 
     def _debounce(self, trigger: Trigger, resource: str, affected: tuple[Arn, ...]) -> Resolved:
         """Request the validations: at once for the first change, later and together for those that follow.

@@ -23,7 +23,7 @@ from pullguard.domain.role_item import RoleItem, is_recent
 from pullguard.domain.role_state import RoleState, present, recent_writes
 from pullguard.domain.task_definition import TaskDefinition
 from pullguard.planning.role_needs import names, relevant_secrets, role_needs, role_state, wanted_by
-from pullguard.planning.scope import in_scope, is_certain
+from pullguard.planning.scope import is_certain
 from pullguard.planning.successor import is_newest
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import TaskDefinitionStore
@@ -145,9 +145,10 @@ class DependentsReader:
         return self.executor.ledger.entries.dependents(str(secret))
 
     def _live(self, role: Role) -> Iterable[Facts]:
-        """Yield the task definitions in use with the role, described now; raises ``NotProved`` if one is unknown.
+        """Yield the task definitions with the role, described now; raises ``NotProved`` if one is unknown.
 
-        A revision that counted as gone has lost its reference to the role; it may have been started since.
+        A sweep deletes the references of what is out of use; whatever still has one counts as in use. A revision that
+        counted as gone has lost its reference to the role; it may have been started since.
         """
         started, dependents = self._started(), {*self._users(role)}
         if len(dependents | started) > DEPENDENTS_MAX:
@@ -163,8 +164,7 @@ class DependentsReader:
                 continue
             if not isinstance(facts, Facts) or not is_certain(facts):
                 raise NotProved(f"{arn} uses {role.arn}, or may, and what it needs could not be read")
-            if arn in started or in_scope(facts):
-                yield facts
+            yield facts
 
     def _started(self) -> frozenset[Arn]:
         """Return all task definitions that rules, schedules and callers start outside services, with any role."""

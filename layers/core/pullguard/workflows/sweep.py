@@ -12,7 +12,7 @@ The pages must follow each other: a step runs only if its page is due. A duplica
 again, and a message that is not due is dropped, so that neither duplicates nor forgeries skip a page.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, TypeAlias
@@ -33,10 +33,10 @@ from pullguard.domain.messages import (
     request_about,
 )
 from pullguard.domain.provenance import Provenance, is_event_id
-from pullguard.domain.usage import ScheduleUse
+from pullguard.domain.usage import ScheduleUse, ServiceUse, TaskUse
 from pullguard.planning.ecs_quota import delays_s, paced_until, wait_s
 from pullguard.store.ledger import Ledger
-from pullguard.store.services import Kept, ServiceStore
+from pullguard.store.services import ServiceStore
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import FIRST_PAGE, Sweep, TaskDefinitionStore
 from pullguard.workflows.settle import WAITS_S, Progress, Settler, remaining
@@ -216,14 +216,13 @@ class Sweeper:
         return self.queues.delayed(self.validation_queue_url, dict(zip(requests, delays, strict=True)))
 
     def _in_use(self, clusters: Iterable[str]) -> Iterator[Arn]:
-        known, running = self.services.known(), dict[str, Kept]()
+        before, services, tasks = self.services.rows(), list[ServiceUse](), list[TaskUse]()
         for cluster in clusters:
-            services = tuple(self.ecs.services(cluster))
-            running |= {use.service_arn: Kept.of(use) for use in services if not use.beside}
-            tasks = (use.task_definition for use in self.ecs.tasks(cluster))
-            for text in sorted({*(use.task_definition for use in services), *tasks}):
-                yield Arn.parse(text, service="ecs", resource_type="task-definition")
-        self._keep_services(known, running)
+            services += self.ecs.services(cluster)
+            tasks += self.ecs.tasks(cluster)
+        self.services.keep_listed(before, services, tasks, now=self.now())
+        for text in sorted({*(use.task_definition for use in services), *(use.task_definition for use in tasks)}):
+            yield Arn.parse(text, service="ecs", resource_type="task-definition")
 
     def _started(self, clusters: Iterable[str]) -> Iterator[Arn]:
         """Yield what starts outside services: by rules and schedules (stored here), and recent standalone starts."""
@@ -231,14 +230,6 @@ class Sweeper:
         self.starts.keep_schedules(found)
         yield from (each.task_definition for each in found) if isinstance(found, tuple) else ()
         yield from self.starts.alone()
-
-    def _keep_services(self, known: Mapping[str, Kept], running: Mapping[str, Kept]) -> None:
-        """Store the running services, and delete those ``known`` before the listing that no longer run."""
-        for service, runs in running.items():
-            if known.get(service) != runs:
-                self.services.keep(service, runs)
-        for service in known.keys() - running.keys():
-            self.services.forget(service)
 
 
 def _parse(body: str) -> Step:

@@ -1,6 +1,6 @@
 """Validate one task definition: gather facts, run the checks, store and report the findings, request the fix."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from threading import Lock
@@ -14,7 +14,7 @@ from pullguard.checks.examine import Examination, examine, unread_task_definitio
 from pullguard.checks.gather import Readers, gather_about
 from pullguard.domain.actions import Action, Grant, Mode, MoveService, Plan, Redeploy, Refusal, Reregister
 from pullguard.domain.arn import Arn, family_of
-from pullguard.domain.errors import NotNow
+from pullguard.domain.errors import NotNow, Rejected
 from pullguard.domain.facts import Facts
 from pullguard.domain.findings import Finding
 from pullguard.domain.lookup import Missing, Unreadable
@@ -49,7 +49,6 @@ from pullguard.store.task_definitions import TaskDefinitionStore
 from pullguard.workflows.report import Reporter
 
 FAILED_START: Final = "ECS Task State Change"
-REGISTERED: Final = "RegisterTaskDefinition"
 OBSERVES: Final = "Pullguard only observes here (parameter Mode, or a tag pullguard:mode)"
 # A single queue group, so that services are redeployed one after another, regardless of what they run.
 _REDEPLOYMENTS: Final = "redeployments"
@@ -122,6 +121,10 @@ class Validator:
                 self.queues.postpone(self.validation_queue_url, receipt_handle, seconds=COMES_BACK_S[receives - 1])
             raise
         assert_never(message)
+
+    def expect(self, bodies: Iterable[str]) -> None:
+        """Name the messages of the batch before the first is processed, so that they share calls."""
+        self.readers.expect(filter(None, map(_family_in, bodies)))
 
     def _forward(self, review: Review, message_id: str) -> Forwarded:
         """Forward a review to the grant queue: a FIFO queue cannot delay a message, and its consumers cannot send."""
@@ -223,7 +226,7 @@ class Validator:
         if isinstance(facts.usage, Usage):
             for service in facts.usage.services:
                 if not service.beside:
-                    self.services.keep(service.service_arn, Kept.of(service))
+                    self.services.keep(service.long_arn, Kept.of(service))
 
     def _forget(self, request: ValidationRequest, entry: Entry) -> None:
         """Delete what is out of scope, the entry itself last, so that a sweep asks again after a crash."""
@@ -233,8 +236,6 @@ class Validator:
             self.definition_store.forget(request.task_definition)
 
     def _gather(self, request: ValidationRequest, now: datetime) -> Facts | Missing | Unreadable:
-        if request.provenance.kind == REGISTERED:  # usually the newest revision: described once
-            self.readers.task_definition(family_of(request.task_definition))
         found = self.readers.task_definition(str(request.task_definition))
         if isinstance(found, TaskDefinition):
             facts = gather_about(found, self.readers, now=now)
@@ -259,7 +260,7 @@ class Validator:
     def _examine(
         self, request: ValidationRequest, facts: Facts | Missing | Unreadable, entry: Entry
     ) -> tuple[Examination, Facts | Missing | Unreadable]:
-        """Run the checks; read the usage only if it may decide something, since it costs API calls."""
+        """Run the checks; read the usage, and list tasks, only if that may decide something: it costs API calls."""
         nothing = Examination.of()
         if isinstance(facts, Missing):
             return nothing, facts
@@ -267,9 +268,12 @@ class Validator:
             return Examination.of(unread_task_definition(request.task_definition, facts)), facts
         first = examine(facts)
         asks = request.provenance.kind in {FAILED_START, *MAYBE_UNUSED} or self._may_redeploy(request)
-        if not (first.findings or asks or facts.accepted or leaves_open(entry, first)):
+        is_open = leaves_open(entry, first)
+        if not (first.findings or asks or facts.accepted or is_open):
             return first, facts
-        facts = facts.with_usage(self.readers.usage(facts.task_definition)).with_had_pulled(entry.had_pulled)
+        tasks = request.provenance.kind == FAILED_START or is_open
+        usage = self.readers.usage(facts.task_definition, tasks=tasks)
+        facts = facts.with_usage(usage).with_had_pulled(entry.had_pulled)
         if facts.accepted and isinstance(facts.usage, Usage) and facts.usage.has_pulled:
             self.ledger.entries.keep_pulled(request.task_definition, now=facts.now)
         return (examine(facts) if in_scope(facts) else nothing), facts
@@ -346,6 +350,22 @@ class Validator:
                 self.queues.command(self.reregister_queue_url, request, group=_REDEPLOYMENTS, message_id=message_id)
             case _:
                 assert_never(action)
+
+
+def _family_in(body: str) -> str | None:
+    """Return the family that a message is about; None if it is about none."""
+    try:
+        message = parse_message(body)
+    except Rejected:
+        return None
+    match message:
+        case FamilyRequest(family=family):
+            return family
+        case ValidationRequest(task_definition=arn):
+            return family_of(arn)
+        case Review():
+            return None
+    assert_never(message)
 
 
 def leaves_open(entry: Entry, examination: Examination) -> bool:

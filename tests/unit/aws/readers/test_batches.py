@@ -9,7 +9,7 @@ from pullguard.domain.arn import Arn
 from pullguard.domain.facts import Facts
 from pullguard.domain.role import Role
 from pullguard.domain.task_definition import TaskDefinition
-from pullguard.domain.usage import ScheduleUse, Usage
+from pullguard.domain.usage import Places, ScheduleUse, Usage
 from tests.fakes import NOW
 from tests.unit.aws.readers.scene import MOTO, Session, build
 
@@ -57,6 +57,27 @@ def test_the_newest_revision_of_a_family_is_described_once_by_either_name(sessio
     assert str(found.arn) == older
 
 
+def test_a_revision_is_asked_for_as_the_newest_of_its_family_first(session: Session) -> None:
+    """Both have to be known if something is wrong, and most revisions are the newest."""
+    older, newest = build(session[0])
+    for arn, calls in ((newest, 1), (older, 2)):
+        session[1].clear()
+        found = AwsReaders(Clients(session[0]), account=MOTO, values="never").task_definition(arn)
+        assert isinstance(found, TaskDefinition)
+        assert str(found.arn) == arn
+        assert session[1] == ["DescribeTaskDefinition"] * calls
+
+
+class Nowhere:
+    """The places of families that run nowhere."""
+
+    def not_listed(self) -> None:
+        return None
+
+    def places(self, family: str) -> Places:
+        return Places()
+
+
 class Starts:
     """What starts tasks outside services; ``asked`` are the questions."""
 
@@ -78,7 +99,7 @@ def test_schedules_are_read_and_starts_only_where_they_may_decide(session: Sessi
     for arn, asked in ((newest, ["schedules"]), (older, ["schedules", "alone"])):
         use = ScheduleUse(kind="rule", name="nightly", within="default", task_definition=Arn.parse(arn))
         starts: Any = Starts(use)
-        readers = AwsReaders(Clients(session[0]), account=MOTO, values="never", starts=starts)
+        readers = AwsReaders(Clients(session[0]), account=MOTO, values="never", starts=starts, places=Nowhere())
         described = readers.task_definition(arn)
         assert isinstance(described, TaskDefinition)
         usage = readers.usage(described)

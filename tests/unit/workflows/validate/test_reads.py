@@ -6,8 +6,9 @@ import pytest
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Rejected
+from pullguard.domain.messages import Review
 from pullguard.store.ledger import Ledger
-from tests.fakes import World, revision_arn, role
+from tests.fakes import World, denied, revision_arn, role
 from tests.flows import ASKED_FOR, Harness, request
 from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, SetUp
 
@@ -29,18 +30,28 @@ def test_its_services_and_tasks_are_read_only_if_something_is_wrong(harness: Set
     assert Counter(kind for kind, _ in here.world.asked) == {"task-definition": 1, "role": 1, "secret": 1, "usage": 1}
 
 
-def test_a_registered_revision_is_described_as_the_newest_of_its_family(harness: SetUp) -> None:
-    """``AwsReaders`` describes it once for both questions (tests/unit/aws/readers/test_batches.py)."""
-    here = harness(HEALTHY)
-    here.validate()
-    described = [reference for kind, reference in here.world.asked if kind == "task-definition"]
-    assert described == ["web", str(revision_arn())]
-
-
 def test_its_services_and_tasks_are_read_if_a_task_failed_to_start(harness: SetUp) -> None:
     here = harness(HEALTHY)
     here.validate(request(kind="ECS Task State Change"))
-    assert ("usage", str(revision_arn())) in here.world.asked
+    assert here.world.asked[-2:] == [("tasks", str(revision_arn())), ("usage", str(revision_arn()))]
+
+
+def test_its_tasks_are_read_if_an_open_finding_is_undecided(harness: SetUp) -> None:
+    """A task that started since ends the finding about one that failed to."""
+    here = harness(BROKEN)
+    here.validate(request(kind="PutSecretValue"))
+    assert ("tasks", str(revision_arn())) not in here.world.asked
+    here.world.unreadable = {str(role().arn): denied()}
+    here.validate(request(kind="PutSecretValue"))
+    assert ("tasks", str(revision_arn())) in here.world.asked
+
+
+def test_the_families_of_a_batch_are_named_before_the_first_is_validated(harness: SetUp) -> None:
+    here = harness(HEALTHY)
+    asked = [request(revision_arn(family)).to_json() for family in ("web", "api", "web")]
+    review = Review(role=role().arn, provenance=ASKED_FOR.provenance).to_json()
+    here.validator().expect(("{", asked[0], "[]", review, *asked[1:]))
+    assert here.world.asked == [("expected", "web"), ("expected", "api"), ("expected", "web")]
 
 
 def test_the_same_question_twice_in_a_batch_is_answered_once(harness: SetUp) -> None:

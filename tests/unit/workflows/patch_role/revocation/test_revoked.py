@@ -4,13 +4,14 @@ import json
 from dataclasses import replace
 from datetime import timedelta
 
-from pullguard.domain.messages import LISTED, Review
+from pullguard.domain.messages import LISTED, UNLISTED, Review
 from pullguard.domain.policy_document import POLICY_NAME, policy_document, render
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.usage import Usage
 from pullguard.workflows.reconcile_role import LAST_CHECK_AFTER
 from pullguard.workflows.role_reports import REVOKED_SHOWS_S
 from tests.fakes import NOW, World, container, granted, revision_arn, role, secret, task_definition
+from tests.flows import request
 from tests.unit.workflows.granted_role import ROLE, a_write, holder, keep
 from tests.unit.workflows.patch_role.revocation.scene import GHCR, GRACE_DAYS, HUB, KEYED, UNUSED, USES_HUB, SetUp
 
@@ -127,13 +128,19 @@ def test_a_needed_grant_without_consent_is_revoked_after_the_grace_if_the_deploy
     assert here.review(message_id="m-2").withdrawn == 1
 
 
-def test_a_grant_that_only_a_dead_revision_names_is_revoked(set_up: SetUp) -> None:
+def test_a_grant_that_only_a_dead_revision_names_is_revoked_once_a_sweep_has_found_it_dead(set_up: SetUp) -> None:
     here = set_up(replace(UNUSED, running=Usage(newest=False)), GHCR)
     here.harness.world = replace(here.harness.world, roles=(holder(GHCR),), task_definitions=(USES_HUB,))
     here.unused_for(GRACE_DAYS)
     here.harness.world = replace(here.harness.world, task_definitions=(task_definition(container(GHCR)),))
-    here.expect_delete()
-    assert here.review().withdrawn == 1
+    assert here.review().withdrawn == 0
+    here.harness.validate(request(revision_arn(), kind=UNLISTED))
+    for message_id, withdrawn in (("m-2", 0), ("m-3", 1)):  # the grace begins anew
+        here.harness.later(days=GRACE_DAYS)
+        here.sweep()
+        if withdrawn:
+            here.expect_delete()
+        assert here.review(message_id=message_id).withdrawn == withdrawn
 
 
 def test_a_grant_of_a_run_that_died_is_known_by_the_record_of_its_write(set_up: SetUp) -> None:
