@@ -1,6 +1,6 @@
 """Check a task definition before it is registered: offline, or with AWS reads of the resources it names."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
@@ -65,7 +65,10 @@ class OfflineReaders:
         """Return ``NotAsked``."""
         return NOT_ASKED
 
-    def usage(self, task_definition: TaskDefinition) -> Lookup[Usage]:  # noqa: ARG002
+    def expect(self, families: Iterable[str]) -> None:
+        """Do nothing: there are no calls to share."""
+
+    def usage(self, task_definition: TaskDefinition, *, tasks: bool = False) -> Lookup[Usage]:  # noqa: ARG002
         """Return ``NotAsked``."""
         return NOT_ASKED
 

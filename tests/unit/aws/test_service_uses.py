@@ -162,6 +162,7 @@ def test_a_pinned_revision_that_just_failed_to_start_is_in_use() -> None:
     assert running.revisions == {"web": {revision_arn(revision=1): ("2 failed starts in cluster main",)}}
     usage = running.usage(task_definition(revision=1), Missing(resource="web"))
     assert isinstance(usage, Usage)
+    assert isinstance(usage.failed_starts, tuple)
     assert len(usage.failed_starts) == 2
 
 
