@@ -75,7 +75,7 @@ def walk() -> dict[str, Tally]:
         secret, role = create_secret(stack), create_role(stack)
         broken = register(stack, secret, role=role)
         inputs: dict[str, Callable[[], list[dict[str, Any]]]] = {
-            "resolve_change": lambda: [sqs_event(json.dumps(_event(broken)))],
+            "resolve_change": lambda: [sqs_event(json.dumps(registered_event(broken)))],
             "validate_task_definition": lambda: [sqs_event(request_body(broken, kind="RegisterTaskDefinition"))],
             "patch_execution_role": lambda: [_batch(stack, "GrantQueue", groups=("web",))],
             ALERT: lambda: [_batch(stack, "AlertQueue")],
@@ -98,7 +98,7 @@ def walk() -> dict[str, Tally]:
     return tallies
 
 
-def _event(task_definition: str) -> dict[str, Any]:
+def registered_event(task_definition: str) -> dict[str, Any]:
     """Return the event of a registration, of this moment and this account."""
     text = SAMPLE.read_text(encoding="utf-8")
     event: dict[str, Any] = json.loads(text)
