@@ -129,6 +129,7 @@ bench: .venv/.ready .tools/custodian/.ready ## Measure structure and language (d
 	.venv/bin/python -m benchmarks.batch
 	.venv/bin/python -m benchmarks.audit
 	.venv/bin/python -m benchmarks.cost
+	.venv/bin/python -m benchmarks.load
 
 .PHONY: mutants
 mutants: .venv/.ready .tools/mutants/.ready ## Change the code in many small ways and list what no test notices (docs/mutants.md); ARGS="--jobs 1"; an hour or more

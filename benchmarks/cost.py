@@ -7,23 +7,20 @@ healthy revision is registered. The prices are AWS's public list prices of us-ea
 
 import io
 import json
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Final
+from typing import Final
 
 from moto import mock_aws
 
+from benchmarks.account import Account
 from benchmarks.grant_path import registered_event
-from tests.functions.stack import TEMPLATE, Context, Stack, sqs_event
-from tests.functions.world import create_role, create_secret, register
+from tests.functions.stack import TEMPLATE
 
 SIZES: Final = (200, 2_000, 20_000)
 SMALL, LARGE = 20, 40  # families of the two measured accounts, both one page of a sweep
-FAMILIES_A_SECRET: Final = 4
 DAYS: Final = Fraction(365, 12)
 SWEEPS: Final = 4 * DAYS  # template.yaml: every six hours
 DEPLOYMENTS_A_FAMILY: Final = 20  # a month
@@ -49,10 +46,6 @@ LOG_LINE_KB: Final = 1.0
 # Lambda polls each queue with at least five connections, each for 20 s at a time.
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 POLLS: Final = 5 * DAYS * 86_400 / 20
-BATCHES: Final = {
-    name: int(next(iter(each["Events"].values()))["Properties"]["BatchSize"])
-    for name, each in TEMPLATE.functions().items()
-}
 READS: Final = frozenset({"GetItem", "Query", "BatchGetItem"})
 
 
@@ -86,85 +79,32 @@ class Work:
         return sum(count for (name, _), count in self.calls.items() if name == service)
 
 
-class Account:
-    """A healthy account with ``families`` task definitions, and the functions that look after it."""
-
-    def __init__(self, families: int) -> None:
-        self.stack = Stack()
-        self.stack.create()
-        self._calls: Counter[tuple[str, str]] = Counter()
-        self._invocations = self._messages = 0
-        self._handlers: dict[str, Callable[..., Any]] = {}
-        key = self.stack.client("kms").create_key()["KeyMetadata"]["Arn"]
-        for first in range(0, families, FAMILIES_A_SECRET):
-            role, secret = self._pair(f"pair-{first}", key)
-            for number in range(first, min(first + FAMILIES_A_SECRET, families)):
-                self.last = register(self.stack, secret, role=role, family=f"family-{number}")
-
-    def _pair(self, name: str, key: str) -> tuple[str, str]:
-        """Create a role and a secret that it may read; return their ARNs."""
-        role, secret = create_role(self.stack, name), create_secret(self.stack, f"registry/{name}", key=key)
-        statements = [
-            {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": secret},
-            {"Effect": "Allow", "Action": "kms:Decrypt", "Resource": key},
-        ]
-        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
-        self.stack.client("iam").put_role_policy(RoleName=name, PolicyName="pull", PolicyDocument=document)
-        return role, secret
-
-    def invoke(self, function: str, bodies: Iterable[str]) -> None:
-        """Have a function handle messages, in batches as the template has them."""
-        size = BATCHES[function]
-        waiting = list(bodies)
-        for start in range(0, len(waiting), size):
-            batch = waiting[start : start + size]
-            answer = self._handler(function)(sqs_event(*batch), Context(function))
-            assert answer == {"batchItemFailures": []}, (function, answer)
-            self._invocations += 1
-            self._messages += len(batch)
-
-    def _handler(self, function: str) -> Callable[..., Any]:
-        if function not in self._handlers:
-            os.environ.update(self.stack.environment(function, Mode="remediate"))
-            module = self.stack.start(function)
-            session = module.deployment.clients._session  # noqa: SLF001 (to count what it asks)
-            session.events.register("before-call", self._called)
-            self._handlers[function] = module.handler
-        return self._handlers[function]
-
-    def _called(self, model: Any, **_: Any) -> None:
-        self._calls[model.service_model.service_name, model.name] += 1
-
-    def bodies(self, queue: str) -> list[str]:
-        """Take the messages that lie in a queue."""
-        return [each["Body"] for each in self.stack.messages(queue)]
-
-    def work(self) -> Work:
-        """Return the work since the last time."""
-        done = Work(calls=self._calls, invocations=Fraction(self._invocations), messages=Fraction(self._messages))
-        self._calls, self._invocations, self._messages = Counter(), 0, 0
-        return done
+def _work(account: Account) -> Work:
+    calls, invocations, messages = account.taken()
+    return Work(calls=calls, invocations=Fraction(invocations), messages=Fraction(messages))
 
 
 def swept(families: int) -> Work:
     """Return the work of a sweep of a healthy account that is known already."""
     with mock_aws():
-        account = Account(families)
+        account = Account()
+        account.load(families, healthy=True)
         for sweep in ("first", "second"):
-            account.work()
+            _work(account)
             account.invoke("sweep_account", [json.dumps({"sweep": sweep, "token": None})])
             account.invoke("validate_task_definition", account.bodies("ValidationQueue"))
             account.invoke("sweep_account", [json.dumps({"sweep": sweep, "check": 0})])
-        return account.work()
+        return _work(account)
 
 
 def deployed() -> Work:
     """Return the work for a healthy revision that is registered."""
     with mock_aws():
-        account = Account(1)
-        account.invoke("resolve_change", [json.dumps(registered_event(account.last))])
+        account = Account()
+        [revision] = account.load(1, healthy=True)
+        account.invoke("resolve_change", [json.dumps(registered_event(revision))])
         account.invoke("validate_task_definition", account.bodies("ValidationQueue"))
-        return account.work()
+        return _work(account)
 
 
 def month(families: int, small: Work, large: Work, deployment: Work) -> Work:
