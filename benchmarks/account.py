@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from moto.dynamodb.models.table import Table
+from moto.sqs.models import Message as SentMessage
 
 from tests.functions.stack import TEMPLATE, Context, Stack, sqs_event
 from tests.functions.world import create_role, create_secret, register
 from tests.memoized import memoize
+from tests.moto_as_aws import answer_as_aws
 
 FAMILIES_A_SECRET: Final = 4
 BATCHES: Final = {
@@ -24,9 +26,9 @@ class Account:
     """An account with the stack in it. Use it within ``mock_aws``."""
 
     def __init__(self) -> None:
-        memoize()
         self.stack = Stack()
         self.stack.create()
+        self.stack.watching.append(self._called)
         self._calls: Counter[tuple[str, str]] = Counter()
         self._invocations = self._messages = 0
         self._handlers: dict[str, Callable[..., Any]] = {}
@@ -88,13 +90,10 @@ class Account:
     def _handler(self, function: str) -> Callable[..., Any]:
         if function not in self._handlers:
             os.environ.update(self.stack.environment(function, Mode="remediate"))
-            module = self.stack.start(function)
-            session = module.deployment.clients._session  # noqa: SLF001 (to count what it asks)
-            session.events.register("before-call", self._called)
-            self._handlers[function] = module.handler
+            self._handlers[function] = self.stack.start(function).handler
         return self._handlers[function]
 
-    def _called(self, model: Any, **_: Any) -> None:
+    def _called(self, model: Any) -> None:
         self._calls[model.service_model.service_name, model.name] += 1
 
     def bodies(self, queue: str) -> list[str]:
@@ -109,7 +108,7 @@ class Account:
 
 
 def _lighten_moto() -> None:
-    """Let moto's Query look at one partition, and TransactWriteItems copy what it may have to restore lightly.
+    """Let moto's Query look at one partition, its transactions copy no items, and its queues not wait for a delay.
 
     moto sorts the whole table for a query and copies each item of it for a transaction, which hides what we cost.
     """
@@ -132,6 +131,9 @@ def _lighten_moto() -> None:
 
     Table.query = query_partition  # type: ignore[method-assign]
     Table.__deepcopy__ = copied  # type: ignore[attr-defined]
+    SentMessage.delayed = property(lambda _: False)  # type: ignore[assignment]
 
 
+memoize()
+answer_as_aws()
 _lighten_moto()

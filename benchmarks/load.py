@@ -25,8 +25,8 @@ from typing import Final
 from moto import mock_aws
 
 from benchmarks.account import Account
-from benchmarks.audit_server import BURST, REFILL_PER_S
 from benchmarks.grant_path import registered_event
+from pullguard.planning.ecs_quota import BURST, QUOTA_PER_S
 from tests.functions.stack import BATCH_MAX
 from tests.functions.world import request_body
 
@@ -59,7 +59,7 @@ class Point:
     @property
     def quota_s(self) -> float:
         """The seconds that ECS's quota imposes on the larger of both buckets."""
-        return max(0.0, (max(self.of_definitions, self.of_usage) - BURST) / REFILL_PER_S)
+        return max(0.0, (max(self.of_definitions, self.of_usage) - BURST) / QUOTA_PER_S)
 
 
 def batched(items: Sequence[str], size: int) -> Iterator[Sequence[str]]:
