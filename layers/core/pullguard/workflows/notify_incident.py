@@ -59,21 +59,21 @@ class IncidentNotifier:
         to report and no need to read the others.
         """
         sent = Alerted(sent=False, why="nothing about the incident has changed for people", id=incident_id)
+        known = self.incidents.record(incident_id)
         for _ in range(_ROUNDS):
-            known = self.incidents.record(incident_id)
             if known is not None and not known.is_reported and not known.held:
-                published = replace(self._publish(known, known), id=incident_id)
-                sent = published if published.sent or not sent.sent else sent
-                continue  # its present state is next
-            after, members = self._after(incident_id, known, arrived)
-            if after is None:
-                if known is not None and known.held:
-                    self.publisher.announce(known.held, brief(known))  # a run may have crashed before
-                return sent
-            published = replace(self._publish(after, known, members), id=incident_id)
-            sent = published if published.sent or not sent.sent else sent
-            # Once more in either case: a finding that came after the members were read, and before the state was saved,
+                published, stored = self._publish(known, known)
+            else:
+                after, members = self._after(incident_id, known, arrived)
+                if after is None:
+                    if known is not None and known.held:
+                        self.publisher.announce(known.held, brief(known))  # a run may have crashed before
+                    return sent
+                published, stored = self._publish(after, known, members)
+            sent = replace(published, id=incident_id) if published.sent or not sent.sent else sent
+            # Once more in any case: a finding that came after the members were read, and before the state was saved,
             # may have seen the former state and left.
+            known = stored or self.incidents.record(incident_id)
         return sent
 
     def _after(
@@ -119,11 +119,15 @@ class IncidentNotifier:
             record = self.ledger.entries.finding(Arn.parse(member.task_definition), member.finding_id)
         return record.finding if record and incident_of(record.finding) == incident_id else None
 
-    def _publish(self, record: Incident, known: Incident | None, members: tuple[Member, ...] | None = None) -> Alerted:
+    def _publish(
+        self, record: Incident, known: Incident | None, members: tuple[Member, ...] | None = None
+    ) -> tuple[Alerted, Incident | None]:
         """Publish the alert about ``record``: the stored state ``known``, or a new one, which is stored in its place.
 
-        Once an incident is held back, its further changes are, too: the summary reports the last one.
+        Return the outcome, and the state as it is stored now if this run has marked it as reported. Once an incident is
+        held back, its further changes are, too: the summary reports the last one.
         """
+        stored: list[Incident] = []
         notice, is_new = self.notice_of(record, members), record is not known
         affected = together(record.affected, notice.dependents)
         kept = _remembered(affected)
@@ -137,17 +141,18 @@ class IncidentNotifier:
         def is_reported() -> bool:
             if is_new:
                 return True  # or will be: another run has stored a state in place of ``known``
-            stored = self.incidents.record(record.id)
-            return stored is not None and stored.reported >= record.sequence
+            present = self.incidents.record(record.id)
+            return present is not None and present.reported >= record.sequence
 
         def reported() -> None:
             now = self.now()
             final = replace(after, reported=record.sequence, reported_at=now, reminded_at=None)
-            self.incidents.save(final, over=record, now=now)
+            if self.incidents.save(final, over=record, now=now):
+                stored.append(final)
 
         if record.held:
             store(after, claim_s=0)
-            return Alerted(sent=False, why="follows in the summary", held=record.held)
+            return Alerted(sent=False, why="follows in the summary", held=record.held), None
         result = self.publisher.once(
             notice,
             f"alert cause {record.id} {record.sequence}",
@@ -158,7 +163,7 @@ class IncidentNotifier:
         )
         if result.held:
             self.publisher.announce(result.held, brief(after))
-        return result
+        return result, next(iter(stored), None)
 
     def notice_of(
         self, record: Incident, members: tuple[Member, ...] | None = None, *, reminder: bool = False
