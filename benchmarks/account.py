@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 from moto.dynamodb.models.table import Table
-from moto.sqs.models import Message as SentMessage
+from moto.sqs.models import sqs_backends
 
-from tests.functions.stack import TEMPLATE, Context, Stack, sqs_event
+from tests.functions.stack import ACCOUNT, REGION, TEMPLATE, Context, Stack, sqs_event
 from tests.functions.world import create_role, create_secret, register
 from tests.memoized import memoize
 from tests.moto_as_aws import answer_as_aws
@@ -97,8 +97,11 @@ class Account:
         self._calls[model.service_model.service_name, model.name] += 1
 
     def bodies(self, queue: str) -> list[str]:
-        """Take the messages that lie in a queue."""
-        return [each["Body"] for each in self.stack.messages(queue)]
+        """Take the messages that lie in a queue, without waiting for their delays."""
+        backend, name = sqs_backends[ACCOUNT][REGION], self.stack.ids[queue].rpartition("/")[2]
+        bodies = [str(each.body) for each in backend.get_queue(name)._messages]  # noqa: SLF001 (delayed ones, too)
+        backend.purge_queue(name)
+        return bodies
 
     def taken(self) -> tuple[Counter[tuple[str, str]], int, int]:
         """Return the requests by (service, operation), invocations and handled messages since the last time."""
@@ -108,7 +111,7 @@ class Account:
 
 
 def _lighten_moto() -> None:
-    """Let moto's Query look at one partition, its transactions copy no items, and its queues not wait for a delay.
+    """Let moto's Query look at one partition, and its transactions copy no items.
 
     moto sorts the whole table for a query and copies each item of it for a transaction, which hides what we cost.
     """
@@ -131,7 +134,6 @@ def _lighten_moto() -> None:
 
     Table.query = query_partition  # type: ignore[method-assign]
     Table.__deepcopy__ = copied  # type: ignore[attr-defined]
-    SentMessage.delayed = property(lambda _: False)  # type: ignore[assignment]
 
 
 memoize()

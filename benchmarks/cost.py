@@ -1,4 +1,4 @@
-"""What does a stack cost a month? ``python -m benchmarks.cost`` prints the table of docs/reference.md.
+"""Compute the monthly cost of a stack. ``python -m benchmarks.cost`` prints the table of docs/reference.md.
 
 The real handlers run on moto, as in tests/functions. Two healthy accounts of different size are swept, and every
 request to AWS is counted: their difference is what a family costs, the rest is the same for every account. Then a

@@ -1,4 +1,4 @@
-"""What does the import of a function cost? ``python -m benchmarks.imports [--rounds N]``.
+"""Measure the import of each function: ``python -m benchmarks.imports [--rounds N]``.
 
 The processor time of ``import app`` in a process of its own, the start of Python included, for each function and for
 bare boto3, in turn; the medians of N rounds, and their ratio to boto3. The exit code is 1 if a goal is missed.

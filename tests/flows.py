@@ -112,7 +112,7 @@ class Harness:
 
     @property
     def services(self) -> ServiceStore:
-        return ServiceStore(self.ledger.entries._client, "ledger")
+        return ServiceStore(self.ledger.entries._client, "ledger", now=self.now)
 
     @property
     def queues(self) -> Queues:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.cloudformation import ROOT
+from tests.runtime.imports import modules, reached
 
 CORE = ROOT / "layers/core"
 
@@ -46,6 +47,17 @@ def modules_of_the_layer() -> list[Path]:
 def test_every_package_that_the_layer_leaves_out_is_installed() -> None:
     """Its build removes these files, and fails on a name that is gone."""
     assert [path for path in left_out() if not path.is_file()] == []
+
+
+def test_the_layer_keeps_every_module_that_a_function_can_import() -> None:
+    """Imports within functions count, since a function loads most of the core with its first message."""
+    starts = {
+        name
+        for app in (ROOT / "functions").glob("*/app.py")
+        for name in re.findall(r"^from (pullguard\S*) import", app.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    missing = {modules(CORE)[name] for name in reached(starts, CORE)} & left_out()
+    assert missing == set()
 
 
 def services_in_code() -> set[str]:

@@ -168,6 +168,7 @@ BY_READERS: frozenset[Method] = frozenset(
 WIRED_BY_DEPLOYMENT = {
     "patch_execution_role",
     "publish_alert",
+    "reregister_task_definition",
     "resolve_change",
     "sweep_account",
     "validate_task_definition",

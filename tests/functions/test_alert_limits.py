@@ -9,7 +9,7 @@ import pytest
 
 from pullguard.store.services import Kept, ServiceStore
 from tests.functions.stack import ACCOUNT, BATCH_MAX, REGION, Context, Stack, sqs_event
-from tests.functions.world import allow, create_role, create_secret, register, request_body
+from tests.functions.world import allow, create_role, create_secret, register, request_body, this_hour
 
 HOURLY = json.dumps({"source": "aws.events", "detail-type": "Scheduled Event", "id": "e-1", "detail": {}})
 VALIDATE, ALERT = "validate_task_definition", "publish_alert"
@@ -91,7 +91,7 @@ def arn_of(kind: str, name: str) -> str:
 def multiply(stack: Stack, first: str) -> None:
     """Copy what an alert reads about one task definition and its service to 3,000, each of its own family."""
     dynamodb, service = stack.client("dynamodb"), arn_of("service", f"main/{long_name(0)}")
-    ServiceStore(dynamodb, "ledger").keep(service, Kept(task_definition=first))
+    ServiceStore(dynamodb, "ledger", now=this_hour).keep(service, Kept(task_definition=first))
     items = [each for each in stack.items() if each["pk"]["S"].startswith(("REF#", "SERVICES", "CAUSE#"))]
     texts = [text for text in map(json.dumps, items) if first in text]
     copies = [

@@ -323,7 +323,7 @@ def test_a_run_that_overruns_returns_alone_and_calls_nothing_afterwards(
     assert (stack.items(), stack.waiting("AlertQueue"), stack.waiting("GrantQueue")) == then
 
 
-def test_what_a_run_left_undone_the_next_delivery_does(stack: Stack, begin: Begin, passing: Any) -> None:
+def test_the_next_delivery_does_the_rest_of_a_run(stack: Stack, begin: Begin, passing: Any) -> None:
     broken = register(stack, create_secret(stack), role=create_role(stack))
     module, times = begin(Mode="remediate"), count()
     before(module, "events:PutEvents", lambda: passing() if next(times) == 0 else None)

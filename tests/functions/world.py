@@ -70,7 +70,7 @@ def allow(stack: Stack, secret: str, *, role_name: str = "web-execution") -> Non
 def know_what_runs(stack: Stack) -> None:
     """Let the ledger know all services and tasks, and that no schedule starts any, as a sweep does."""
     ecs, client = Ecs(stack.client("ecs")), stack.client("dynamodb")
-    clusters, services = tuple(ecs.clusters()), ServiceStore(client, "ledger")
+    clusters, services = tuple(ecs.clusters()), ServiceStore(client, "ledger", now=this_hour)
     services.keep_listed(
         services.rows(),
         [use for cluster in clusters for use in ecs.services(cluster)],

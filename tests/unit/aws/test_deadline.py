@@ -9,6 +9,7 @@ from botocore.awsrequest import AWSResponse
 
 from pullguard.aws.clients import Clients
 from pullguard.aws.deadline import Deadline, left_s
+from pullguard.aws.pace import Pace
 from pullguard.domain.errors import NotNow
 from tests.fakes import REGION
 
@@ -61,6 +62,20 @@ def test_after_the_deadline_nothing_is_sent() -> None:
         with pytest.raises(NotNow, match=OVER):
             aws.send()
     assert aws.attempts == ["SendMessage"]
+
+
+def test_a_call_that_waited_for_its_pace_beyond_the_deadline_is_not_sent() -> None:
+    aws, clock = Aws(), Clock()
+    aws.client = Clients(region=REGION).get("ecs")
+    aws.client.meta.events.register_last("before-send", aws._answer)
+    pace = Pace(share=1, clock=clock, sleep=lambda seconds: setattr(clock, "time", clock.time + seconds))
+    pace.keep(aws.client)
+    pace.throttled()
+    with Deadline(0.5, clock=clock).applied():
+        aws.client.describe_task_definition(taskDefinition="web")
+        with pytest.raises(NotNow, match=OVER):
+            aws.client.describe_task_definition(taskDefinition="web")
+    assert aws.attempts == ["DescribeTaskDefinition"]
 
 
 def test_a_call_that_failed_before_the_deadline_is_not_repeated_after_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+import pullguard.aws.ecs
 from pullguard.aws.ecs import Ecs
 from pullguard.domain.errors import Denied, NotNow
 from pullguard.domain.usage import FailedStart, Instance, Reason, TaskUse
@@ -220,3 +221,14 @@ def test_active_instances_with_their_agents() -> None:
             capacity_provider="spot",
         )
     ]
+
+
+def test_a_client_calls_each_handler_once_for_all_of_its_gateways(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client of a function lives for days, and each batch makes a gateway."""
+    event, raw = "before-parse.ecs.DescribeTaskDefinition", list[object]()
+    monkeypatch.setattr(pullguard.aws.ecs, "_HANDLERS", {event: lambda response_dict, **_: raw.append(response_dict)})
+    client = boto3.client("ecs", region_name=REGION)
+    for _ in range(3):
+        Ecs(client)
+    client.meta.events.emit(event, response_dict={})
+    assert raw == [{}]

@@ -58,7 +58,7 @@ def definition_store(client: "DynamoDBClient") -> TaskDefinitionStore:
 
 
 def services(client: "DynamoDBClient") -> ServiceStore:
-    return ServiceStore(client, "ledger")
+    return ServiceStore(client, "ledger", now=lambda: NOW)
 
 
 def sent_alerts(client: "DynamoDBClient") -> SentAlertStore:

@@ -25,7 +25,7 @@ PULLS: dict[str, tuple[dict[str, int], str]] = {
 
 @pytest.fixture
 def services(ledger: Ledger) -> ServiceStore:
-    return ServiceStore(ledger.entries._client, "ledger")
+    return ServiceStore(ledger.entries._client, "ledger", now=lambda: NOW)
 
 
 def arn(name: str) -> str:
@@ -153,11 +153,27 @@ def test_an_item_that_an_event_stores_during_a_sweep_stays(services: ServiceStor
     services.point("api", web, now=NOW)
     services.point("job", MAIN, now=NOW)
     before = services.rows()
-    services.point("api", web, now=NOW + timedelta(minutes=1))
-    services.point("new", web, now=NOW + timedelta(minutes=1))
-    services.keep_listed(before, (service("web"),), (), now=NOW)
+    services.point("api", web, now=NOW + timedelta(minutes=16))
+    services.point("new", web, now=NOW + timedelta(minutes=16))
+    services.keep_listed(before, (service("web"),), (), now=NOW + timedelta(minutes=15))
     assert [bool(services.places(family).services) for family in ("api", "new", "web")] == [True, True, True]
     assert services.places("job") == Places()
+
+
+def test_an_item_that_an_event_stored_just_before_a_sweep_stays(services: ServiceStore) -> None:
+    """The lists of ECS show a new service late."""
+    new = Arn.parse(arn("new"))
+    services.point("web", new, now=NOW)
+    services.keep_listed(services.rows(), (), (), now=NOW + timedelta(minutes=14))
+    assert services.places("web").services == {new}
+    services.keep_listed(services.rows(), (), (), now=NOW + timedelta(minutes=15))
+    assert services.places("web") == Places()
+
+
+@pytest.mark.parametrize(("hours", "known"), [(48, True), (49, False)])
+def test_a_listing_counts_for_two_days(services: ServiceStore, hours: int, *, known: bool) -> None:
+    services.keep_listed({}, (), (), now=NOW - timedelta(hours=hours))
+    assert (services.not_listed() is None) is known
 
 
 # --- What events store -------------------------------------------------------------------------------------------

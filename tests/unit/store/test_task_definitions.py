@@ -50,7 +50,7 @@ def test_an_answer_to_an_earlier_sweep_or_about_a_forgotten_task_definition_is_d
     assert store.known() == (Known(task_definition=WEB, asked="s-2", check=0),)
 
 
-def test_what_is_in_use_is_known(store: TaskDefinitionStore) -> None:
+def test_the_revisions_in_use_are_known(store: TaskDefinitionStore) -> None:
     store.use(WEB, "s-1")
     store.ask(WEB, "s-1", check=3)
     assert store.known() == (Known(task_definition=WEB, asked="s-1", used="s-1", check=3),)

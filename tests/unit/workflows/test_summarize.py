@@ -130,7 +130,7 @@ def test_an_hour_later_alerts_are_sent_again(harness: Harness) -> None:
     assert [each.sent for each in deliver(harness)] == [True]
 
 
-def test_what_a_family_does_holds_back_nothing_about_another(harness: Harness) -> None:
+def test_a_family_holds_back_no_alert_about_another(harness: Harness) -> None:
     fail(harness)
     assert [each.sent for each in fail(harness, 4, family="api")] == [True] * 4
     assert len(harness.sent.alerts) == 9
@@ -180,7 +180,7 @@ def no_longer_used(here: Harness, *revisions: int) -> None:
     deliver(here)
 
 
-def test_what_was_held_back_and_is_over_is_named_as_resolved(harness: Harness) -> None:
+def test_a_held_back_alert_that_is_over_is_named_as_resolved(harness: Harness) -> None:
     fail(harness, 6)
     no_longer_used(harness, 5, 6)
     assert len(harness.sent.alerts) == 5

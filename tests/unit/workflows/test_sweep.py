@@ -6,7 +6,6 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
 from pullguard.aws.ecs import Ecs
@@ -18,7 +17,8 @@ from pullguard.domain.usage import Places, ScheduleUse
 from pullguard.store.entries import Entry
 from pullguard.store.ledger import Ledger
 from pullguard.store.services import NOT_LISTED, Kept
-from pullguard.workflows.settle import WAITS_S, Settler
+from pullguard.store.task_definitions import Sweep
+from pullguard.workflows.settle import WAITS_S, Progress, Settler
 from pullguard.workflows.sweep import Sweeper, Swept
 from tests.fakes import CLUSTER, NOW, REGION, Crash, World, revision_arn, role_arn, secret, service
 from tests.flows import Harness
@@ -239,6 +239,52 @@ def test_a_page_that_aws_did_not_answer_is_asked_for_again_soon(here: SweepHarne
     assert here.asked() == ["web"]
 
 
+def test_a_page_that_aws_never_answers_ends_as_a_failure(here: SweepHarness) -> None:
+    """Then the queue returns it, and at last it is a dead letter."""
+    here.harness.ledger.holds.keep_waiting(revision_arn("web", 7), now=NOW)
+    body, delays = SCHEDULED, []
+    for _ in range(3):
+        here.stubber.add_client_error("list_task_definition_families", "ThrottlingException")
+        here.step(body)
+        body, delay_s = here.harness.sent.messages[-1]["MessageBody"], here.harness.sent.messages[-1]["DelaySeconds"]
+        delays.append(delay_s)
+    here.stubber.add_client_error("list_task_definition_families", "ThrottlingException")
+    with pytest.raises(NotNow):
+        here.step(body)
+    assert delays == [15, 60, 240]
+    assert here.asked() == []  # not even what waits, each time anew
+
+
+@pytest.mark.parametrize("again", [-1, 4, "1", True, 1.0])
+def test_a_page_is_repeated_a_few_times_only(here: SweepHarness, again: object) -> None:
+    with pytest.raises(Rejected, match='"again"'):
+        here.step(json.dumps({"sweep": "e-1", "token": None, "again": again}))
+
+
+def test_a_revision_that_was_to_be_asked_for_keeps_the_sweep_open(
+    here: SweepHarness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The family of a revision in use is answered after the check has asked, and before it counts the answers."""
+    here.expect_families("web")
+    here.expect_use(services=(str(revision_arn("web", 3)),))
+    here.step(SCHEDULED)
+    count = Settler.check
+
+    def late(settler: Settler, sweep: Sweep, number: int) -> Progress:
+        here.answer("web")
+        return count(settler, sweep, number)
+
+    monkeypatch.setattr(Settler, "check", late)
+    here.check()
+    assert here.complete() is None
+    monkeypatch.undo()
+    here.check(1)
+    assert "web:3" in here.asked()
+    here.answer_revision("web", 3)
+    here.check(2)
+    assert here.complete() is not None
+
+
 def test_requests_and_pages_are_spread_over_the_share_of_the_quota(here: SweepHarness) -> None:
     families = tuple(f"f-{number:02}" for number in range(74))
     here.expect_families(*families, following="more")
@@ -267,7 +313,7 @@ def test_services_and_tasks_are_stored_for_each_family_once_all_are_listed(here:
     here.expect_families()
     here.stubber.add_response("list_clusters", {"clusterArns": [CLUSTER]}, {})
     here.stubber.add_client_error("list_services", "AccessDeniedException")
-    with pytest.raises(ClientError):
+    with pytest.raises(NotNow):
         here.step(SCHEDULED)
     assert (services.not_listed(), list(services.known())) == (NOT_LISTED, [service("gone").service_arn])
     here.expect_families()

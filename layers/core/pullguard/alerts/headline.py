@@ -23,7 +23,7 @@ FAMILIES_MAX_BYTES: Final = 1_500
 SEVERAL: Final = "several"
 _CHECK_MAX_CHARS: Final = 40
 _UNREAD_MAX_CHARS: Final = 48  # secretsmanager:GetResourcePolicy unanswered
-# What the alerts of a summary report, the most urgent first.
+# The kinds of alerts in a summary, the most urgent first.
 OUTCOMES: Final = (
     "error",
     "failed",

@@ -11,7 +11,7 @@ from pullguard.alerts.headline import OUTCOMES, SEVERAL, headline, outcome_of, w
 from pullguard.alerts.notice import Notice
 from pullguard.incidents import common_sentence
 
-# What the alerts of a summary may take of the 256 KB of a message; redaction may lengthen them.
+# The share of the alerts of a summary in the 256 KB of a message; redaction may lengthen them.
 SUMMARY_MAX_BYTES: Final = 200_000
 _REASON_MAX_CHARS: Final = 300
 _FAMILIES_SHOWN: Final = 20

@@ -56,9 +56,10 @@ def keep(client: Any) -> None:
 
     https://docs.aws.amazon.com/boto3/latest/guide/events.html
     """
-    client.meta.events.register("request-created", _check)
+    client.meta.events.register("request-created", check)
 
 
-def _check(**_: object) -> None:
+def check(**_: object) -> None:
+    """Raise ``NotNow`` if the deadline of this thread is over."""
     if left_s() <= 0:
         raise NotNow("the time of the run was over: the message returns to its queue")

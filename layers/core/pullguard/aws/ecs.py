@@ -1,10 +1,10 @@
 """Amazon ECS: task definitions, what runs them, and the two calls that write."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from threading import local
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from pullguard.aws.answers import NEVER_SENT, asks, looked_up, writing
 from pullguard.aws.service_uses import own_revision, service_uses
@@ -24,6 +24,8 @@ _NO_SUCH = frozenset({"ClientException"})
 SERVICES_A_CALL = 10  # DescribeServices
 _TASKS_A_CALL = 100  # DescribeTasks
 _INSTANCES_A_CALL = 100  # DescribeContainerInstances
+_WIRE: Final = local()
+"""The raw response to the last DescribeTaskDefinition of a thread, as ``body``."""
 
 
 class Ecs:
@@ -31,14 +33,8 @@ class Ecs:
 
     def __init__(self, client: "ECSClient") -> None:
         self._client = client
-        self._wire = local()
-        client.meta.events.register("before-parse.ecs.DescribeTaskDefinition", self._keep_raw)
-        client.meta.events.register("needs-retry.ecs.RegisterTaskDefinition", _send_once)
-        client.meta.events.register("needs-retry.ecs.UpdateService", _force_once)
-
-    def _keep_raw(self, response_dict: Mapping[str, Any], **_: object) -> None:
-        """Keep the raw response: the SDK's parser drops members that it does not know."""
-        self._wire.body = response_dict.get("body")
+        for event, handler in _HANDLERS.items():  # once per client, which outlives each of its gateways
+            client.meta.events.register(event, handler, unique_id=event)
 
     @asks("ecs:DescribeTaskDefinition")
     def describe(self, reference: str) -> Lookup[TaskDefinition]:
@@ -58,10 +54,10 @@ class Ecs:
 
         Raises ``Denied``; other errors propagate, since an executor must not guess.
         """
-        self._wire.body = None  # without a new raw response, the parsing below fails and nothing is registered
+        _WIRE.body = None  # without a new raw response, the parsing below fails and nothing is registered
         with writing("ecs", reference):
             answer = self._client.describe_task_definition(taskDefinition=reference, include=["TAGS"])
-        return answer["taskDefinition"], json.loads(self._wire.body), _tags(answer.get("tags", []))
+        return answer["taskDefinition"], json.loads(_WIRE.body), _tags(answer.get("tags", []))
 
     def register_members(self) -> MemberTree:
         """Return the input members of RegisterTaskDefinition that the installed SDK knows."""
@@ -214,6 +210,11 @@ def _reasons(task: Mapping[str, Any]) -> Iterator[Reason]:
             yield Reason(text=text, image=container.get("image"), container=container.get("name"))
 
 
+def _keep_raw(response_dict: Mapping[str, Any], **_: object) -> None:
+    """Keep the raw response: the SDK's parser drops members that it does not know."""
+    _WIRE.body = response_dict.get("body")
+
+
 def _send_once(
     *,
     operation: Any,
@@ -238,6 +239,13 @@ def _force_once(*, request_dict: Mapping[str, Any], **answered: Any) -> None:
     """Keep the SDK from retrying a forced deployment; moving a service is idempotent."""
     if json.loads(request_dict["body"]).get("forceNewDeployment"):
         _send_once(**answered)
+
+
+_HANDLERS: Final[Mapping[str, Callable[..., None]]] = {
+    "before-parse.ecs.DescribeTaskDefinition": _keep_raw,
+    "needs-retry.ecs.RegisterTaskDefinition": _send_once,
+    "needs-retry.ecs.UpdateService": _force_once,
+}
 
 
 def _tags(pairs: Any) -> Tags:

@@ -13,6 +13,7 @@ from threading import Lock
 from typing import Any, Final
 
 from pullguard.aws.answers import THROTTLED
+from pullguard.aws.deadline import check
 from pullguard.planning.ecs_quota import QUOTA_PER_S
 
 PACED: Final = ("DescribeTaskDefinition", "ListTaskDefinitionFamilies", "ListTaskDefinitions")
@@ -96,6 +97,7 @@ class Pace:
 
     def _before_send(self, **_: object) -> None:
         self.wait()
+        check()  # the wait may have been too long
 
     def _after_answer(self, response: Any = None, **_: object) -> None:
         """Check one response for throttling; ``response`` is that of botocore's retry handlers, None if none came."""

@@ -112,7 +112,7 @@ class Review:
 
 
 Message: TypeAlias = ValidationRequest | FamilyRequest | Review
-"""What the validation queue delivers."""
+"""A message of the validation queue."""
 
 
 def request_about(subject: Arn, provenance: Provenance) -> ValidationRequest | Review:

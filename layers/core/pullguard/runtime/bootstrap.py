@@ -146,7 +146,7 @@ class Deployment:
         """The store of services."""
         from pullguard.store.services import ServiceStore
 
-        return ServiceStore(self.clients.get("dynamodb"), self.settings.ledger_table)
+        return ServiceStore(self.clients.get("dynamodb"), self.settings.ledger_table, now=self.now)
 
     @cached_property
     def starts(self) -> "StartStore":

@@ -18,7 +18,7 @@ from pullguard.store.table import DAY_S, RESOLVED_KEPT_S, Item, Table, data_of, 
 
 _ALERTS: Final = "ALERTS"
 _HELD: Final = "HELD#"
-# Whatever is in the place of a version that is not a text gives way.
+# A version that is not a text gives way.
 _SAME: Final = "NOT attribute_type(#version, :text) OR #version = :version"
 
 

@@ -12,9 +12,9 @@ Listing all clusters for each of them would cost calls in proportion to the numb
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Final, Literal, TypeAlias
 
 from pullguard.aws.answers import asks
@@ -26,13 +26,17 @@ from pullguard.domain.usage import Places, ServiceUse, TaskUse, read_place
 from pullguard.store.table import Item, Table, data_of, reading
 
 NOT_LISTED: Final = NotAsked(
-    why="what runs the revision is not known before the first sweep",
-    switch="wait for the first sweep, or ask for one: pullguard resume",
+    why="what runs the revision is not known, since no sweep has listed the services in the last two days",
+    switch="wait for the next sweep, or ask for one: pullguard resume",
 )
 Rows: TypeAlias = Mapping[str, str | None]
 """The items of the partition: their data, as JSON, by sort key."""
 
 _ALL, _LISTED, _ARN = "SERVICES", "LISTED", "arn:"
+# Eight sweeps. Events are lost now and then, and while a former version of Pullguard was deployed all of them were.
+_LISTED_FOR: Final = timedelta(days=2)
+# The lists of ECS may not show yet what an event has named.
+_SHOWS_AFTER: Final = timedelta(minutes=15)
 # Reading the whole partition costs less than reading more families or services than this one by one.
 _FAMILIES_MAX: Final = 25
 _SERVICES_MAX: Final = 100
@@ -65,10 +69,15 @@ class ServiceStore(Table):
 
     PARTITIONS: ClassVar = (_ALL,)
 
+    def __init__(self, client: Any, table: str, *, now: Callable[[], datetime]) -> None:
+        super().__init__(client, table)
+        self._now = now
+
     @asks("dynamodb:GetItem")
     def not_listed(self) -> NotAsked | None:
-        """Return why the places of families may not be all; None if a sweep has listed them."""
-        return NOT_LISTED if self._item(_ALL, _LISTED) is None else None
+        """Return why the places of families may not be all; None if a sweep has listed them in the last two days."""
+        listed = self._or_none(_ALL, _LISTED, lambda data: datetime.fromisoformat(data["at"]))
+        return NOT_LISTED if listed is None or self._now() - listed > _LISTED_FOR else None
 
     @asks("dynamodb:Query")
     def places(self, family: str) -> Places:
@@ -121,14 +130,15 @@ class ServiceStore(Table):
     ) -> None:
         """Store all ``services`` and ``tasks`` of a sweep, and delete what was stored ``before`` it and is not there.
 
-        Items that events stored during the sweep stay.
+        Items that events stored during the sweep stay, and so do those of the last minutes before it.
         """
         wanted = _rows(services, tasks)
         for sort, data in wanted.items():
             if before.get(sort) != json.dumps(data):  # this replaces malformed items too
                 self._put(_ALL, sort, data)
         for sort in before.keys() - wanted.keys() - {_LISTED}:
-            self._delete_unchanged(sort, before[sort])
+            if not _is_recent(before[sort], now):
+                self._delete_unchanged(sort, before[sort])
         self._put(_ALL, _LISTED, {"at": now.isoformat()})
 
     def _delete_unchanged(self, sort: str, data: str | None) -> None:
@@ -161,6 +171,14 @@ def _rows(services: Iterable[ServiceUse], tasks: Iterable[TaskUse]) -> dict[str,
             found[use.long_arn] = to_record(Kept.of(use))
     seen = {(_family(each.task_definition), each.cluster_arn) for each in tasks}
     return found | dict.fromkeys(_sort(family, cluster) for family, cluster in seen - led)
+
+
+def _is_recent(data: str | None, now: datetime) -> bool:
+    """Whether an event stored the item in the last minutes; malformed data has no time."""
+    try:
+        return now - datetime.fromisoformat(json.loads(data or "")["at"]) < _SHOWS_AFTER
+    except (ValueError, TypeError, KeyError):
+        return False
 
 
 def _family(task_definition: str) -> str:

@@ -61,12 +61,15 @@ class Settler:
 
     def check(self, sweep: Sweep, number: int) -> Progress:
         """Run check ``number`` (from 0) of the answers, and end the sweep if no further check is due."""
+        families, known = tuple(self.definition_store.families(sweep.id)), self.definition_store.known()
+        # Families may have been answered since this check asked for revisions: what is still to be asked for is open.
+        owed = set(remaining(known, families, sweep.id, len(WAITS_S) - 1))
         asked: list[Known | KnownFamily] = [
-            *self.definition_store.families(sweep.id),
-            *(known for known in self.definition_store.known() if known.asked == sweep.id),
+            *families,
+            *(each for each in known if each.asked == sweep.id or each in owed),
         ]
-        open_ = [known for known in asked if known.answered != sweep.id]
-        uncertain = [known for known in asked if known.answered == sweep.id and not known.certain]
+        open_ = [each for each in asked if each.answered != sweep.id]
+        uncertain = [each for each in asked if each.answered == sweep.id and not each.certain]
         progress = Progress(
             asked=len(asked),
             answered=len(asked) - len(open_),

@@ -42,8 +42,9 @@ from pullguard.store.task_definitions import FIRST_PAGE, Sweep, TaskDefinitionSt
 from pullguard.workflows.settle import WAITS_S, Progress, Settler, remaining
 
 _TOKEN_MAX_CHARS = 8192
-# A page that AWS did not answer is asked for again after this many seconds, not after the queue's visibility timeout.
-_AGAIN_S: Final = 15
+# A page that AWS did not answer is asked for again after these seconds, before it waits for the queue's visibility
+# timeout and ends as a dead letter.
+_AGAIN_S: Final = (15, 60, 240)
 # An older revision is described, and so is its family if that decides whether the revision is in use.
 _CALLS_A_REVISION: Final = 2
 
@@ -74,11 +75,15 @@ class Swept:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step of a sweep: a page of families by its ``token``, or a ``check`` of the answers."""
+    """One step of a sweep: a page of families by its ``token``, or a ``check`` of the answers.
+
+    ``again`` is how often the page was asked for before, without an answer of AWS.
+    """
 
     sweep: str
     token: str = FIRST_PAGE
     check: int | None = None
+    again: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +111,7 @@ class Sweeper:
         if step.check is not None:
             return self._check(sweep, step.check)
         if not sweep.listed and step.token == sweep.due:
-            return self._list(sweep)
+            return self._list(sweep, step.again)
         if step.token == sweep.last:
             self._send_next(sweep)
             return Swept(sweep=sweep.id, done=sweep.listed, why="a copy: only the next step was asked for again")
@@ -126,18 +131,19 @@ class Sweeper:
         self.ledger.claims.mark(begun, now=now)
         return sweep
 
-    def _list(self, sweep: Sweep) -> Swept:
-        if sweep.due == FIRST_PAGE:
-            self._revalidate_what_waits(sweep)
+    def _list(self, sweep: Sweep, again: int) -> Swept:
+        """List the due page, for which was asked ``again`` so many times."""
         page = looked_up(
             "ecs:ListTaskDefinitionFamilies", "the account", lambda: self._page(sweep), outlasts_faults=True
         )
-        if isinstance(page, Unreadable) and page.is_passing:
-            self._send_page(sweep, delay_s=_AGAIN_S)
+        if isinstance(page, Unreadable) and page.is_passing and again < len(_AGAIN_S):
+            self._send_page(sweep, delay_s=_AGAIN_S[again], again=again + 1)
             return Swept(sweep=sweep.id, why=f"this page is asked for again: {page}")
         if not isinstance(page, tuple):
             raise NotNow(f"a page of the families could not be listed: {page}")
         families, following, used = page
+        if sweep.due == FIRST_PAGE:
+            self._revalidate_what_waits(sweep)
         for arn in used:
             self.definition_store.use(arn, sweep.id)
         asked = self._ask_for_families(sweep, families)
@@ -185,8 +191,9 @@ class Sweeper:
         else:
             self._send_page(sweep, delay_s=wait_s(sweep.paced_until, now=self.now()))
 
-    def _send_page(self, sweep: Sweep, *, delay_s: int) -> None:
-        self.queues.send(self.sweep_queue_url, {"sweep": sweep.id, "token": sweep.due or None}, delay_s=delay_s)
+    def _send_page(self, sweep: Sweep, *, delay_s: int, again: int = 0) -> None:
+        message = {"sweep": sweep.id, "token": sweep.due or None, **({"again": again} if again else {})}
+        self.queues.send(self.sweep_queue_url, message, delay_s=delay_s)
 
     def _ask_for_families(self, sweep: Sweep, families: tuple[str, ...]) -> int:
         now = self.now()
@@ -246,4 +253,7 @@ def _parse(body: str) -> Step:
         raise Rejected("the message's token is longer than any that was ever sent")
     if check is not None and (type(check) is not int or not 0 <= check < len(WAITS_S)):
         raise Rejected(f"the message's check is {shown(repr(check))}, not a number from 0 to {len(WAITS_S) - 1}")
-    return Step(sweep=sweep, token=token or FIRST_PAGE, check=check)
+    again = message.get("again", 0)
+    if type(again) is not int or not 0 <= again <= len(_AGAIN_S):
+        raise Rejected(f'the message\'s "again" is {shown(repr(again))}, not a number from 0 to {len(_AGAIN_S)}')
+    return Step(sweep=sweep, token=token or FIRST_PAGE, check=check, again=again)

@@ -155,9 +155,14 @@ class Validator:
             raise NotNow(str(found))
         newest = found.arn if isinstance(found, TaskDefinition) else None
         if newest is None:
-            certain, cause = isinstance(found, Missing), request.provenance.kind
+            # Not even if it is missing: the sweep has just listed it.
             validated = Validated(
-                task_definition=request.family, findings=0, told=0, asked=0, certain=certain, cause=cause
+                task_definition=request.family,
+                findings=0,
+                told=0,
+                asked=0,
+                certain=False,
+                cause=request.provenance.kind,
             )
         else:
             about_newest = ValidationRequest(task_definition=newest, provenance=request.provenance)

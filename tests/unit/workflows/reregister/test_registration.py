@@ -108,7 +108,8 @@ def test_nothing_is_registered_where_it_is_not_seen_what_came_over_the_wire(set_
     here = set_up(STALE)
     here.expect_description()
     ecs = Ecs(here.client)
-    here.client.meta.events.unregister("before-parse.ecs.DescribeTaskDefinition", ecs._keep_raw)
+    event = "before-parse.ecs.DescribeTaskDefinition"
+    here.client.meta.events.unregister(event, unique_id=event)
     with pytest.raises(TypeError):
         Reregisterer(executor=here.harness.executor(), ecs=ecs).run(ASKED_FOR, message_id="m-1")
     assert here.reported() == []

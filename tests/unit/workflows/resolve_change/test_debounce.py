@@ -70,7 +70,7 @@ def test_an_urgent_change_of_a_secret_is_not_delayed_by_its_tags(harness: Harnes
 
 
 @pytest.mark.parametrize("name", ["register-task-definition", "update-service", "task-stopped-fargate"])
-def test_what_happens_to_a_task_definition_is_not_delayed_by_its_role(harness: Harness, name: str) -> None:
+def test_a_change_of_a_task_definition_is_not_delayed_by_its_role(harness: Harness, name: str) -> None:
     for number in range(3):
         resolver(harness).resolve(change(number))
     harness.sent.messages.clear()

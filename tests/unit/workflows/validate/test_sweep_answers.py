@@ -77,11 +77,12 @@ def test_the_newest_revision_of_a_family_is_reported_and_fixed_as_any_other(harn
     assert command["task_definition"] == str(revision_arn())
 
 
-def test_a_family_that_is_gone_is_answered(harness: SetUp) -> None:
+def test_a_family_that_is_gone_is_answered_and_not_certain(harness: SetUp) -> None:
+    """The sweep has listed it a moment before."""
     here = harness(World())
     done = ask_for_web(here)
-    assert done == Validated(task_definition="web", findings=0, told=0, asked=0, cause=LISTED)
-    assert answers(here) == {"web": ("e-1", None, True)}
+    assert done == Validated(task_definition="web", findings=0, told=0, asked=0, certain=False, cause=LISTED)
+    assert answers(here) == {"web": ("e-1", None, False)}
     assert here.sent.events == []
 
 
