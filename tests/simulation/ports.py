@@ -154,17 +154,17 @@ class Ports:
 
     # --- Reports
 
-    def written(self, role: Arn, write: PolicyWrite) -> None:
-        self._report(write)
+    def written(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
+        self.world.pause()
+        self._report(write, (*change.added, *change.restored))
 
     def left_open(self, role: Arn, write: PolicyWrite) -> None:
-        self._report(write)
-
-    def _report(self, write: PolicyWrite) -> None:
-        """Report additions: a report names the task definition that a grant is for."""
         self.world.pause()
         known = {each.secret for each in write.before} - set(write.restored)
-        secrets = (each.secret for each in write.after if each.secret not in known)
+        self._report(write, (each.secret for each in write.after if each.secret not in known))
+
+    def _report(self, write: PolicyWrite, secrets: Iterable[Arn]) -> None:
+        """Report additions: a report names the task definition that a grant is for."""
         self.stack.reports += [(self.world.now, each) for each in secrets if write.users.get(str(each))]
 
     def adopted(self, role: Arn, records: Iterable[GrantRecord]) -> None:

@@ -135,7 +135,7 @@ class Ports:
         if isinstance(error, CannotReport):
             raise error
 
-    def reported(self, role: Arn, write: PolicyWrite) -> None:
+    def reported(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
         self._call("report")
         self.outbox.append(("report", write.id))
 
@@ -149,8 +149,8 @@ class Reports:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.ports, name)
 
-    def written(self, role: Arn, write: PolicyWrite) -> None:
-        self.ports.reported(role, write)
+    def written(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
+        self.ports.reported(role, write, change)
 
 
 @dataclass

@@ -74,7 +74,7 @@ def test_each_grant_and_each_revocation_of_a_write_is_reported_with_the_policy_b
     harness: Harness,
 ) -> None:
     write = a_write(granted(HUB), granted(GHCR), users=USERS, reasons={str(HUB.arn): "no tag"})
-    reports(harness).written(ROLE, write)
+    reports(harness).written(ROLE, write, a_change(added={GHCR.arn: granted(GHCR)[0]}, revoked={HUB.arn: "no tag"}))
     revoked, added = reported(harness)
     assert (revoked["kind"], revoked["secret"], revoked["why"], revoked["task_definition"]) == (
         *("withdraw", str(HUB.arn), "no tag"),
@@ -86,38 +86,46 @@ def test_each_grant_and_each_revocation_of_a_write_is_reported_with_the_policy_b
         assert (each["target"], each["role"]) == (str(ROLE), str(ROLE))
 
 
-REPORTED: dict[str, tuple[PolicyWrite, list[tuple[str, str | None]]]] = {
-    "an-addition-with-its-key": (a_write((), granted(KEYED), users=USERS), [(str(KEYED.arn), str(key().arn))]),
+REPORTED: dict[str, tuple[PolicyWrite, RolePolicyChange, list[tuple[str, str | None]]]] = {
+    "an-addition-with-its-key": (
+        a_write((), granted(KEYED), users=USERS),
+        a_change(added={KEYED.arn: granted(KEYED)[0]}),
+        [(str(KEYED.arn), str(key().arn))],
+    ),
     "a-new-key": (
         a_write((Granted(secret=KEYED.arn, key=None),), granted(KEYED), users=USERS),
+        a_change(rekeyed=frozenset({KEYED.arn})),
         [(str(KEYED.arn), str(key().arn))],
     ),
     "what-comes-back": (
         a_write(granted(HUB), granted(GHCR, HUB), users=USERS, restored=(HUB.arn,)),
+        a_change(added={GHCR.arn: granted(GHCR)[0]}, restored=frozenset({HUB.arn})),
         [(str(GHCR.arn), None), (str(HUB.arn), None)],
     ),
-    "nothing-of-what-stays": (a_write(granted(HUB), granted(HUB), users=USERS), []),
+    "nothing-of-what-stays": (a_write(granted(HUB), granted(HUB), users=USERS), a_change(), []),
     "without-a-task-definition-under-the-one-that-was-asked-about": (
         a_write((), granted(GHCR)),
+        a_change(added={GHCR.arn: granted(GHCR)[0]}, users={}),
         [(str(GHCR.arn), None)],
     ),
 }
 
 
-@pytest.mark.parametrize(("write", "expected"), REPORTED.values(), ids=REPORTED)
+@pytest.mark.parametrize(("write", "change", "expected"), REPORTED.values(), ids=REPORTED)
 def test_every_arn_that_a_write_adds_is_reported(
-    harness: Harness, write: PolicyWrite, expected: list[tuple[str, str | None]]
+    harness: Harness, write: PolicyWrite, change: RolePolicyChange, expected: list[tuple[str, str | None]]
 ) -> None:
-    reports(harness).written(ROLE, write)
+    reports(harness).written(ROLE, write, change)
     assert [(each["secret"], each["key"]) for each in reported(harness)] == expected
 
 
 MANY = [secret(f"registry/s{number}", f"Many{number:02}") for number in range(7)]
+ADDED = a_change(added={each.secret: each for each in granted(*MANY)})
 
 
 def test_each_report_of_a_write_names_all_that_it_grants_and_for_whom(harness: Harness) -> None:
     write = a_write((), granted(*MANY), users={str(each.arn): API if each is MANY[1] else WEB for each in MANY})
-    reports(harness).written(ROLE, write)
+    reports(harness).written(ROLE, write, ADDED)
     found = reported(harness)
     assert [each["secret"] for each in found] == [str(each.arn) for each in MANY]
     named = [f"{each.arn.resource_name} for {'api' if each is MANY[1] else 'web'}:7" for each in MANY[:5]]
@@ -129,13 +137,22 @@ def test_all_grants_of_a_write_are_one_deed_whichever_run_reports_them_and_its_r
 ) -> None:
     write = a_write(granted(HUB), granted(*MANY), users=USERS | dict.fromkeys((str(each.arn) for each in MANY), WEB))
     write = replace(write, reasons={str(HUB.arn): "no tag"})
-    reports(harness).written(ROLE, write)
+    reports(harness).written(ROLE, write, ADDED)
     reports(harness, REVIEW).left_open(ROLE, replace(write, outcome="done"))
     records = [Remediation.from_dict(each) for each in reported(harness)]
     assert len(records) == len(MANY) + 1
     assert len({each.deed_id for each in records}) == 2
-    reports(harness).written(ROLE, replace(write, id="another"))
+    reports(harness).written(ROLE, replace(write, id="another"), ADDED)
     assert len({Remediation.from_dict(each).deed_id for each in reported(harness)}) == 4
+
+
+def test_a_grant_that_moves_from_the_former_policy_is_named_and_has_no_report_of_its_own(harness: Harness) -> None:
+    write = a_write((), granted(GHCR, HUB), users=USERS)
+    reports(harness).written(ROLE, write, a_change(added={GHCR.arn: granted(GHCR)[0]}))
+    (added,) = reported(harness)
+    assert (added["secret"], "one write grants 2 secrets" in added["why"]) == (str(GHCR.arn), True)
+    reports(harness, REVIEW).left_open(ROLE, replace(write, outcome="done"))
+    assert [each["secret"] for each in reported(harness)].count(str(GHCR.arn)) == 1
 
 
 def test_adopted_grants_are_deeds_of_their_own(harness: Harness) -> None:
@@ -145,7 +162,7 @@ def test_adopted_grants_are_deeds_of_their_own(harness: Harness) -> None:
 
 def test_a_grant_that_stays_beside_those_of_this_stack_is_named(harness: Harness) -> None:
     write = a_write(granted(HUB), granted(GHCR, HUB), users=USERS, strangers=(HUB.arn,))
-    reports(harness).written(ROLE, write)
+    reports(harness).written(ROLE, write, a_change(added={GHCR.arn: granted(GHCR)[0]}))
     (added,) = reported(harness)
     assert added["why"] == f"it also grants {HUB.arn}, which this stack has not granted"
 
@@ -153,7 +170,7 @@ def test_a_grant_that_stays_beside_those_of_this_stack_is_named(harness: Harness
 def test_a_write_is_reported_once_however_often_its_run_is_repeated(harness: Harness) -> None:
     write = a_write((), granted(GHCR), users=USERS)
     for _ in range(2):
-        reports(harness).written(ROLE, write)
+        reports(harness).written(ROLE, write, a_change(added={GHCR.arn: granted(GHCR)[0]}))
     reports(harness, REVIEW).left_open(ROLE, replace(write, outcome="done"))
     assert len(reported(harness)) == 1
 

@@ -95,7 +95,7 @@ class Gate(Protocol):
 class Reports(Protocol):
     """The reports of a run; each is reported once, under an id that derives from the write's."""
 
-    def written(self, role: Arn, write: PolicyWrite) -> None:
+    def written(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
         """Report what a write added and revoked."""
 
     def left_open(self, role: Arn, write: PolicyWrite) -> None:
@@ -265,7 +265,7 @@ class RoleReconciler:
             self._close(run, "refused")  # first: an open write counts as one that may have been made
             self.reports.not_written(role, change, error)
             return replace(result, why=str(error))
-        self.reports.written(role, write)
+        self.reports.written(role, write, change)
         self.follow_ups.written(role, change)
         self._close(run, "done")
         return replace(result, written=True, added=len(change.added), revoked=len(change.revoked))

@@ -66,16 +66,16 @@ class RoleReports:
     executor: Executor
     request: ValidationRequest | Review
 
-    def written(self, role: Arn, write: PolicyWrite) -> None:
+    def written(self, role: Arn, write: PolicyWrite, change: RolePolicyChange) -> None:
         """Report what a write added and revoked, each under an id that derives from the write's."""
         self._revoked(role, write)
-        self._added(role, write, why=_beside(write))
+        self._added(role, write, (*change.added, *change.rekeyed, *change.restored), why=_beside(write))
 
     def left_open(self, role: Arn, write: PolicyWrite) -> None:
         """Report a write whose run died: its additions in any case, its revocations only if IAM shows them."""
         if write.outcome == "done":
             self._revoked(role, write)
-        self._added(role, write, why=_beside(write) if write.outcome == "done" else _LOST)
+        self._added(role, write, _new(write), why=_beside(write) if write.outcome == "done" else _LOST)
 
     def adopted(self, role: Arn, records: Iterable[GrantRecord]) -> None:
         """Report grants that a write left in our policy without a record of them."""
@@ -171,13 +171,12 @@ class RoleReports:
         ):
             self._completed(deed, write, why=write.reasons[str(deed.secret)])
 
-    def _added(self, role: Arn, write: PolicyWrite, why: str) -> None:
-        """Report each grant that a write added; each report names all of them, since one alert serves the write."""
-        known = {each for each in write.before if each.secret not in write.restored}
-        added = (each.secret for each in write.after if each not in known)
-        deeds = tuple(_additions(role, write.after, added, self._users(write.users, write.after)))
-        for deed in deeds:
-            self._completed(deed, write, why="; ".join(filter(None, (_all_of(deeds), why))))
+    def _added(self, role: Arn, write: PolicyWrite, secrets: Iterable[Arn], why: str) -> None:
+        """Report the grants of ``secrets``; each report names all that the write adds, since one alert serves it."""
+        users = self._users(write.users, write.after)
+        together = _together(tuple(_additions(role, write.after, _new(write), users)))
+        for deed in _additions(role, write.after, secrets, users):
+            self._completed(deed, write, why="; ".join(filter(None, (together, why))))
 
     def _completed(self, deed: Deed, write: PolicyWrite, why: str = "") -> None:
         remediation = Remediation(
@@ -257,7 +256,13 @@ def _beside(write: PolicyWrite) -> str:
     return "; ".join((*grants, *(f"it also holds what is not Pullguard's: {each}" for each in write.foreign)))
 
 
-def _all_of(deeds: tuple[Deed, ...]) -> str:
+def _new(write: PolicyWrite) -> tuple[Arn, ...]:
+    """Return the secrets whose grants a write brings into its policy; they may have moved there from the former one."""
+    known = {each for each in write.before if each.secret not in write.restored}
+    return tuple(each.secret for each in write.after if each not in known)
+
+
+def _together(deeds: tuple[Deed, ...]) -> str:
     """Return which secrets one write grants, and for which task definitions; empty if it is only one."""
     if len(deeds) < 2:  # noqa: PLR2004 (what the deed itself says)
         return ""
