@@ -114,13 +114,11 @@ def test_eighty_secrets_that_one_role_needs_at_once_are_at_most_three_writes(
     assert calls[f"{PATCH} DescribeSecret"] == SECRETS + sum(after - 1 for after in (10, 40, 80))
 
 
-def test_an_alert_one_grant_and_a_message_that_has_nothing_to_do_take_these_calls(
+def test_one_grant_and_a_message_that_has_nothing_to_do_take_these_calls(
     stack: Stack, start: Start, calls: Counter[str]
 ) -> None:
     traffic, (body,) = Traffic(stack, start), broken(stack, 1).values()
     traffic.validate(body)
-    traffic.alert()
-    assert of(calls, ALERT) == {"GetItem": 2, "Query": 4, "PutItem": 2, "Publish": 1}
     traffic.grant()
     facts = ("DescribeTaskDefinition", "GetRole", "ListRolePolicies", "ListAttachedRolePolicies")
     secret = ("DescribeSecret", "GetResourcePolicy", "ListSecretVersionIds")
