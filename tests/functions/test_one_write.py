@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pullguard.domain.arn import Arn
 from tests.functions.stack import OWN_POLICY, Stack, failed, sqs_event
 from tests.functions.world import create_role, create_secret, register, request_body
 
@@ -143,4 +144,10 @@ def test_all_findings_resolve_and_each_write_is_one_alert(stack: Stack, start: S
     assert stack.waiting("GrantQueue") == 0
     done = [each for each in traffic.alert() if "granted" in each["Subject"]]
     assert len(done) == 1
-    assert f"one write grants {BATCH} secrets: registry/team-00-" in done[0]["Message"]
+    message = done[0]["Message"]
+    assert f"one write grants {BATCH} secrets" in message
+    assert all(
+        f"- {Arn.parse(each).resource_name} for web-{number:02}:1" in message for number, each in enumerate(requests)
+    )
+    families = json.loads(done[0]["MessageAttributes"]["family"]["Value"])  # type: ignore[index]
+    assert families == ["several", *(f"web-{number:02}" for number in range(BATCH))]

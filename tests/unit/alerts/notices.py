@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from pullguard.alerts import Notice, NoticeKind
+from pullguard.alerts import Notice, NoticeKind, describe
 from pullguard.domain.actions import Grant, Refusal
 from pullguard.domain.arn import Arn
 from pullguard.domain.findings import Finding, Remedy
-from pullguard.domain.remediation import Deed
+from pullguard.domain.remediation import Deed, WrittenGrant
 from pullguard.incidents import Dependent
 from sandbox.showcase import samples
 from sandbox.showcase.samples import ACCOUNT, HOME, SECRET, task_definition
@@ -44,6 +44,17 @@ GRANT = Grant(
     secret=Arn.parse(SECRET),
     key=Arn.parse(KEY),
     findings=("0123456789abcdef",),
+)
+MANY_GRANTS = replace(
+    describe(GRANT),
+    grants=tuple(
+        WrittenGrant(
+            secret=f"arn:aws:secretsmanager:{HOME}:secret:registry/{'s' * 40}-{number % 2}",
+            task_definition=task_definition(f"f{number % 2}", number),
+        )
+        for number in range(90)
+    ),
+    grants_count=100,
 )
 
 

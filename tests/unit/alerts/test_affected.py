@@ -9,6 +9,7 @@ from sandbox.showcase.samples import HOME
 from tests.unit.alerts.notices import (
     GRANT,
     KEY,
+    MANY_GRANTS,
     REFUSAL,
     about_a_deed,
     definition,
@@ -40,6 +41,8 @@ FAMILIES: dict[str, tuple[Notice, tuple[str, ...]]] = {
     "the-finding-first-where-no-dependent-is-of-its-family": (notice(dependents=WEB_API[1:]), ("web", "api")),
     "each-once": (notice(dependents=(definition("web", 7), definition("web", 6), service("a"))), ("web",)),
     "of-a-deed": (about_a_deed("Remediation Refused", describe(REFUSAL)), ("web",)),
+    "of-a-write-of-several-grants": (about_a_deed("Remediation Completed", MANY_GRANTS), ("web", "f0", "f1")),
+    "of-an-incident-that-a-write-fixes": (notice(deed=MANY_GRANTS), ("web",)),
     "not-proved": (notice(findings=(finding(task_definition="web:7"),)), ("web:7",)),
     "malformed": (notice(findings=(finding(task_definition=""),)), ("?",)),
 }

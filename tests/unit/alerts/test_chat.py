@@ -11,6 +11,7 @@ from pullguard.domain.findings import Remedy
 from sandbox.showcase.samples import SECRET
 from tests.unit.alerts.attacks import ATTACKS, attacked
 from tests.unit.alerts.notices import (
+    MANY_GRANTS,
     OPENED,
     REFUSAL,
     ROLE,
@@ -124,3 +125,12 @@ def test_keywords_are_each_once() -> None:
 def test_only_proved_arns_are_related_resources() -> None:
     reported = notice(findings=(finding(secret="registry/ghcr", role=None, key="arn:aws:s3:::a"),))
     assert as_chat(reported)["metadata"]["relatedResources"] == [WEB]
+
+
+def test_a_write_of_many_grants_lists_what_a_chat_shows_and_has_the_thread_of_its_family() -> None:
+    message = as_chat(about_a_deed("Remediation Completed", replace(MANY_GRANTS, findings=())))
+    description = message["content"]["description"]
+    listed = description.count("- registry/")
+    assert 50 < listed < 90
+    assert f"- and {100 - listed} more\n" in description
+    assert message["metadata"]["threadId"] == "web"

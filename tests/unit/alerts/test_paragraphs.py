@@ -11,6 +11,8 @@ from pullguard.alerts.paragraphs import dependent_lines, paragraphs, snippet_of,
 from pullguard.checks.next_pull import IN_WORDS
 from pullguard.domain.findings import Remedy
 from tests.unit.alerts.notices import (
+    GRANT,
+    MANY_GRANTS,
     OPENED,
     REFUSAL,
     about_a_deed,
@@ -171,3 +173,11 @@ def test_a_dependent_that_was_never_examined_is_marked_in_the_end_too() -> None:
         "- service/prod/web (web:7)",
         "- service/prod/shop (web:7) *",
     ]
+
+
+def test_a_write_of_several_grants_lists_them_and_counts_the_rest() -> None:
+    lines = compose(about_a_deed("Remediation Completed", MANY_GRANTS)).text.splitlines()
+    first = lines.index("In one write: 100 secrets") + 1
+    listed = [f"- registry/{'s' * 40}-{number % 2} for f{number % 2}:{number}" for number in range(90)]
+    assert lines[first : first + 91] == [*listed, "- and 10 more"]
+    assert "In one write" not in compose(about_a_deed("Remediation Completed", describe(GRANT))).text

@@ -9,6 +9,7 @@ from pullguard.alerts import compose, describe
 from pullguard.alerts.structured import MESSAGE_MAX_BYTES, as_json
 from pullguard.domain.findings import Remedy
 from tests.unit.alerts.notices import (
+    MANY_GRANTS,
     OPENED,
     REFUSAL,
     WEB,
@@ -84,3 +85,9 @@ def test_a_few_hundred_dependents_leave_room_for_twenty_findings() -> None:
 def test_how_long_it_lasted_is_never_negative(resolved_s: int, lasted_s: int) -> None:
     reported = notice("Finding Resolved", resolved_at=OPENED + timedelta(seconds=resolved_s))
     assert json.loads(as_json(reported))["lasted_s"] == lasted_s
+
+
+def test_all_grants_of_a_write_are_in_the_form_for_programs() -> None:
+    deed = json.loads(as_json(about_a_deed("Remediation Completed", MANY_GRANTS)))["deed"]
+    assert (len(deed["grants"]), deed["grants_count"]) == (90, 100)
+    assert deed["grants"][3]["task_definition"].endswith(":task-definition/f1:3")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from pullguard.domain.errors import Malformed
-from pullguard.domain.remediation import Deed, Remediation
+from pullguard.domain.remediation import Deed, Remediation, WrittenGrant
 from tests.fakes import revision_arn, role_arn
 
 DEED = Deed(
@@ -27,6 +27,8 @@ def changed(remediation: Remediation, **deed: Any) -> Remediation:
 def test_a_record_survives_the_ledger() -> None:
     kept = DONE.to_dict()
     assert Remediation.from_dict(kept) == DONE
+    several = changed(DONE, grants=(WrittenGrant(secret="s", task_definition="t"),), grants_count=9)
+    assert Remediation.from_dict(several.to_dict()) == several
     assert Remediation.from_dict({**kept, "of_a_later_version": 1, "findings": ["f1", "f2"]}) == DONE
     assert (kept["id"], kept["event"], kept["kind"]) == (DONE.id, "Remediation Completed", "grant")
 
@@ -37,6 +39,7 @@ def test_a_record_survives_the_ledger() -> None:
         pytest.param(replace(DONE), True, id="the-same"),
         pytest.param(replace(DONE, after="[]"), True, id="another-text-after-it"),
         pytest.param(changed(DONE, remedy="x", findings=()), True, id="another-remedy"),
+        pytest.param(changed(DONE, grants_count=2), True, id="among-others"),
         pytest.param(replace(DONE, message_id="m2"), False, id="another-message"),
         pytest.param(replace(DONE, event="Remediation Failed"), False, id="another-outcome"),
         pytest.param(changed(DONE, why="throttled"), False, id="another-reason"),

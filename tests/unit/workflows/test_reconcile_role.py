@@ -586,6 +586,34 @@ def test_a_write_that_iam_refuses_is_closed_before_it_is_reported() -> None:
     assert (outcomes(ports), ports.stored.grants, ports.outbox) == (["refused"], (), [("not written", DENIED)])
 
 
+@pytest.mark.parametrize("others", [True, False], ids=["of-others-too", "of-its-own"])
+def test_a_refused_write_that_serves_others_too_is_followed_by_its_own_message(*, others: bool) -> None:
+    ports = Ports()
+    ports.before["put"] = raising(DENIED)
+    if others:
+        ports.before["read others"] = lambda: ports.needs.update({HUB.arn: wanted(HUB)})
+    run(ports)
+    assert [each for each in ports.outbox if each[0] == "again"] == [("again", RETRY_AFTER)] * others
+
+
+def test_the_last_failed_write_is_kept_among_many() -> None:
+    refused = a_write((), granted(HUB), id="refused", outcome="refused")
+    ports = Ports(stored=RoleItem(writes=(refused, *(a_write((), (), id=f"w-{number}") for number in range(9)))))
+    run(ports)
+    assert [each.id for each in ports.stored.writes][:4] == ["refused", "w-6", "w-7", "w-8"]
+
+
+def test_a_lost_write_is_kept_for_five_minutes_after_it_is_known_to_be_lost() -> None:
+    ports = Ports(stored=RoleItem(writes=(a_write((), granted(HUB), outcome="lost"),)))
+    ports.time += 2 * SHOWS_AFTER - timedelta(seconds=1)
+    run(ports)
+    assert outcomes(ports) == ["lost", "done"]
+    ports.time += timedelta(seconds=1)
+    ports.needs = {HUB.arn: wanted(HUB)}
+    run(ports)
+    assert outcomes(ports) == ["done", "done"]
+
+
 def test_the_record_of_a_grant_whose_revocation_iam_refuses_stays() -> None:
     records = recorded(GHCR, is_confirmed=False)
     ports = Ports(needs=dict(WITHOUT_CONSENT), shown=granted(GHCR), stored=RoleItem(grants=records))

@@ -259,6 +259,18 @@ def test_after_a_write_that_iam_refused_each_message_is_alone_for_a_while(harnes
     assert wants(seen(harness, WEB, item=item, extent="others")) == {IS_GHCR, IS_HUB}
 
 
+@pytest.mark.parametrize("outcome", ["planned", "lost"], ids=["in-the-run-that-finds-it-lost", "in-those-that-follow"])
+def test_after_a_write_that_is_lost_each_message_is_alone_for_a_while(harness: Harness, outcome: Any) -> None:
+    harness.world.roles = (role(),)
+    ask(harness, needed(API, HUB))
+    item = RoleItem(writes=(a_write((), granted(GHCR, HUB), outcome=outcome),))
+    harness.later(seconds=SHOWS_AFTER.total_seconds())
+    assert wants(seen(harness, WEB, item=item, extent="others")) == {IS_GHCR}
+    harness.later(seconds=SHOWS_AFTER.total_seconds())
+    rest = {IS_GHCR} if outcome == "planned" else {IS_GHCR, IS_HUB}
+    assert wants(seen(harness, WEB, item=item, extent="others")) == rest
+
+
 def test_others_take_a_part_of_the_runs_time_and_no_more(harness: Harness) -> None:
     many = [definition(container(HUB), family=f"f{number}") for number in range(9)]
     some = [secret(f"registry/{number}", "AbCdEf") for number in range(9)]

@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 from botocore.stub import Stubber
 
+from pullguard.alerts import Notice, compose
 from pullguard.aws.iam import Iam
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied
@@ -128,8 +129,37 @@ def test_each_report_of_a_write_names_all_that_it_grants_and_for_whom(harness: H
     reports(harness).written(ROLE, write, ADDED)
     found = reported(harness)
     assert [each["secret"] for each in found] == [str(each.arn) for each in MANY]
-    named = [f"{each.arn.resource_name} for {'api' if each is MANY[1] else 'web'}:7" for each in MANY[:5]]
-    assert {each["why"] for each in found} == {f"one write grants 7 secrets: {', '.join(named)} and 2 more"}
+    named = [{"secret": str(each.arn), "task_definition": API if each is MANY[1] else WEB} for each in MANY]
+    for each in found:
+        assert (each["why"], each["grants"], each["grants_count"]) == ("one write grants 7 secrets", named, 7)
+
+
+def test_a_write_of_one_grant_names_no_others(harness: Harness) -> None:
+    reports(harness).written(ROLE, a_write((), granted(GHCR), users=USERS), a_change(added={GHCR.arn: GHCR}))
+    (found,) = reported(harness)
+    assert (found["why"], found["grants"], found["grants_count"]) == ("", [], 0)
+
+
+def test_the_alert_of_a_write_names_eighty_grants_and_matches_the_filter_of_every_family(harness: Harness) -> None:
+    many = [secret(f"registry/{'team-' * 20}{number:02}", f"Many{number:02}") for number in range(80)]
+    users = {str(each.arn): str(revision_arn(f"f{number}")) for number, each in enumerate(many)}
+    write = a_write((), granted(*many), users=users)
+    reports(harness).written(ROLE, write, a_change(added={many[0].arn: granted(many[0])[0]}))
+    deed = Remediation.from_dict(reported(harness)[0]).deed
+    alert = compose(Notice(kind="Remediation Completed", account="111122223333", region=REGION, deed=deed))
+    assert all(f"- {each.arn.resource_name} for f{number}:7\n" in alert.text for number, each in enumerate(many))
+    assert alert.attributes["family"] == ("several", *(f"f{number}" for number in range(80)))
+
+
+def test_the_grants_that_a_report_names_have_a_limit_in_bytes(
+    harness: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pullguard.workflows.role_reports.GRANTS_MAX_BYTES", 600)
+    write = a_write((), granted(*MANY), users={str(each.arn): WEB for each in MANY})
+    reports(harness).written(ROLE, write, ADDED)
+    found = reported(harness)[0]
+    assert 0 < len(json.dumps(found["grants"])) <= 600
+    assert (len(found["grants"]), found["grants_count"]) == (3, 7)
 
 
 def test_all_grants_of_a_write_are_one_deed_whichever_run_reports_them_and_its_revocations_are_their_own(
@@ -275,6 +305,16 @@ def test_a_refusal_of_iam_is_a_failure_for_each_grant(harness: Harness) -> None:
     assert all("ManagedRolePattern" in each["remedy"] for each in failed)
 
 
+def test_a_refusal_of_the_content_says_what_to_compare(harness: Harness) -> None:
+    change = a_change(after=granted(GHCR), added={GHCR.arn: granted(GHCR)[0]})
+    error = Denied("iam:PutRolePolicy", "the role web-execution", "MalformedPolicyDocument")
+    reports(harness).not_written(ROLE, change, error)
+    (failed,) = reported(harness, "Remediation Failed")
+    assert failed["why"] == "AWS refused iam:PutRolePolicy on the role web-execution (MalformedPolicyDocument)"
+    assert "content of the policy" in failed["remedy"]
+    assert "ManagedRolePattern" not in failed["remedy"]
+
+
 @pytest.mark.parametrize(
     ("kind", "snippet"),
     [("delete", f"aws iam delete-role-policy --role-name web-execution --policy-name {OWN_POLICY}"), ("put", None)],
@@ -375,7 +415,17 @@ def test_the_statements_of_others_stay_in_the_policy_that_they_are_in(writes: Wr
 
 
 @pytest.mark.parametrize(
-    ("code", "raised"), [("AccessDenied", Denied), ("ServiceFailure", ClientError)], ids=["refused", "no-answer"]
+    ("code", "raised"),
+    [
+        ("AccessDenied", Denied),
+        ("LimitExceeded", Denied),
+        ("MalformedPolicyDocument", Denied),
+        ("UnmodifiableEntity", Denied),
+        ("ValidationError", Denied),
+        ("NoSuchEntity", ClientError),
+        ("ServiceFailure", ClientError),
+        ("Throttling", ClientError),
+    ],
 )
 def test_an_error_of_iam_propagates(writes: Writes, code: str, raised: type[Exception]) -> None:
     writes.expect(GHCR, error=code)

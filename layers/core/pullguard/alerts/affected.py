@@ -25,12 +25,19 @@ def concerns_several(notice: Notice) -> bool:
 
 
 def families_of(notice: Notice) -> tuple[str, ...]:
-    """Return the distinct families that the notice is about, in the order of its dependents or alerts."""
+    """Return the distinct families that the notice is about, in the order of its dependents, grants or alerts."""
     if notice.held_back:
         return tuple(dict.fromkeys(family for each in notice.held_back for family in families_of(each)))
     leading = family_of(notice)
-    hit = dict.fromkeys(_family(each.task_definition) for each in notice.dependents)
+    arns = (*(each.task_definition for each in notice.dependents), *_granted_to(notice))
+    hit = dict.fromkeys(map(_family, arns))
     return tuple(hit) if leading in hit else (leading, *hit)
+
+
+def _granted_to(notice: Notice) -> tuple[str, ...]:
+    """Return the task definitions of all grants of the write that is reported; none for a notice about an incident."""
+    grants = notice.deed.grants if notice.deed and not notice.findings else ()
+    return tuple(each.task_definition for each in grants)
 
 
 def _family(task_definition: str | None) -> str:

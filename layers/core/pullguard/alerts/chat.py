@@ -4,12 +4,12 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from pullguard.alerts.affected import finding_ids, named, proved
+from pullguard.alerts.affected import family_of, finding_ids, named, proved
 from pullguard.alerts.foreign import plain_name, plain_word, snippet_lines
 from pullguard.alerts.headline import headline, words_of
 from pullguard.alerts.links import links_of
 from pullguard.alerts.notice import Notice
-from pullguard.alerts.paragraphs import dependent_lines, paragraphs, snippet_of, time_lines
+from pullguard.alerts.paragraphs import dependent_lines, grant_lines, paragraphs, snippet_of, time_lines
 from pullguard.alerts.summary import summary_lines
 from pullguard.domain.findings import Finding
 
@@ -18,7 +18,7 @@ _CHAT_TITLE_MAX_CHARS: Final = 250
 _CHAT_STEP_MAX_CHARS: Final = 350
 _CHAT_KEYWORD_MAX_CHARS: Final = 75
 _CHAT_DESCRIPTION_MAX_CHARS: Final = 8_000
-_CHAT_SUMMARY_MAX_BYTES: Final = 5_000
+_CHAT_LIST_MAX_BYTES: Final = 5_000
 
 
 def as_chat(notice: Notice) -> dict[str, Any]:
@@ -40,7 +40,7 @@ def as_chat(notice: Notice) -> dict[str, Any]:
             "keywords": [*dict.fromkeys(each[:_CHAT_KEYWORD_MAX_CHARS] for each in (*keywords, notice_region))],
         },
         "metadata": {
-            "threadId": plain_word(notice.incident_id) if notice.incident_id else _thread(notice, words["family"]),
+            "threadId": plain_word(notice.incident_id) if notice.incident_id else _thread(notice),
             "summary": _markdown(headline(notice))[:_CHAT_TITLE_MAX_CHARS],
             "eventType": notice.kind,
             "relatedResources": _proved_arns(notice),
@@ -53,7 +53,9 @@ def as_chat(notice: Notice) -> dict[str, Any]:
     }
 
 
-def _thread(notice: Notice, family: str) -> str:
+def _thread(notice: Notice) -> str:
+    """Return the first finding, or else the family; for a list of alerts ``several`` if they are about several."""
+    family = words_of(notice)["family"] if notice.held_back else plain_word(family_of(notice))
     return next(iter(finding_ids(notice)), family)
 
 
@@ -72,10 +74,10 @@ def _sign(notice: Notice) -> str:
 def _chat_lines(notice: Notice) -> Iterator[str]:
     yield f"Account `{plain_name(notice.account, 20)}`, `{plain_name(notice.region, 40)}`"
     yield from (f"*{title}*: {_markdown(text)}" for title, text in paragraphs(notice) if title != "To do")
-    dependents = tuple(dependent_lines(notice))
-    yield from (_markdown(line) for line in dependents if line)
+    listed = (*dependent_lines(notice), *grant_lines(notice, _CHAT_LIST_MAX_BYTES))
+    yield from (_markdown(line) for line in listed if line)
     if notice.held_back:
-        yield from (_markdown(line) for line in summary_lines(notice, _CHAT_SUMMARY_MAX_BYTES) if line)
+        yield from (_markdown(line) for line in summary_lines(notice, _CHAT_LIST_MAX_BYTES) if line)
         return
     yield from time_lines(notice)
     yield f"Finding `{', '.join(finding_ids(notice)) or 'none'}`"

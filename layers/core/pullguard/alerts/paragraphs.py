@@ -8,12 +8,13 @@ from pullguard.alerts.affected import DEPENDENTS_SHOWN, concerns_several, counte
 from pullguard.alerts.deed import completed
 from pullguard.alerts.foreign import SNIPPET_MAX_CHARS, plain_name, prose
 from pullguard.alerts.notice import Notice
-from pullguard.alerts.summary import summary_paragraphs
+from pullguard.alerts.summary import summary_paragraphs, within
 from pullguard.checks.catalogue import check_of
 from pullguard.checks.next_pull import IN_WORDS
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Malformed
 from pullguard.domain.findings import Finding
+from pullguard.domain.remediation import GRANTS_MAX_BYTES
 from pullguard.incidents import Dependent, common_sentence
 
 _FIXES: Final = {"grant": "grant access", "reregister": "register a corrected revision"}
@@ -99,6 +100,27 @@ def dependent_lines(notice: Notice) -> Iterator[str]:
     yield from (f"- {_briefly(each)}{_next_pull(each) if at_risk else ''}" for each in everything[:DEPENDENTS_SHOWN])
     if len(everything) > DEPENDENTS_SHOWN:
         yield f"- and {len(everything) - DEPENDENTS_SHOWN} more"
+
+
+def grant_lines(notice: Notice, max_bytes: int = GRANTS_MAX_BYTES) -> Iterator[str]:
+    """Yield the grants of a write that makes several, one per line, within ``max_bytes``; then count the others."""
+    if notice.deed is None or notice.findings or not notice.deed.grants:
+        return
+    count = max(notice.deed.grants_count, len(notice.deed.grants))
+    lines = (f"- {_name(each.secret)} for {_name(each.task_definition)}" for each in notice.deed.grants)
+    shown = tuple(within(max_bytes, lines))
+    yield ""
+    yield f"In one write: {count} secrets"
+    yield from shown
+    if count > len(shown):
+        yield f"- and {count - len(shown)} more"
+
+
+def _name(text: str) -> str:
+    try:
+        return plain_name(Arn.parse(text).resource_name)
+    except Malformed:
+        return plain_name(text)
 
 
 def _not_found(everything: tuple[Dependent, ...], *, over: bool) -> str:

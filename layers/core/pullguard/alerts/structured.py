@@ -79,6 +79,8 @@ def _harmless(value: Any, member: str = "") -> Any:
             return prose(value)
         case Mapping():
             return {name: _harmless(each, name) for name, each in value.items()}
+        case list() | tuple() if member == "grants":  # limited in bytes (domain/remediation.py)
+            return [_harmless(each) for each in value]
         case list() | tuple():
             return [_harmless(each) for each in value[:DEPENDENTS_SHOWN]]
         case _:

@@ -40,7 +40,7 @@ def summary_lines(notice: Notice, max_bytes: int = SUMMARY_MAX_BYTES) -> Iterato
     if notice.kind != "Alerts Summary":
         return
     alerts = _by_urgency(notice)
-    lines = list(_within(max_bytes, (f"- {_line(each)}" for each in alerts)))
+    lines = list(within(max_bytes, (f"- {_line(each)}" for each in alerts)))
     yield ""
     yield from lines
     if others := alerts[len(lines) :]:
@@ -49,7 +49,7 @@ def summary_lines(notice: Notice, max_bytes: int = SUMMARY_MAX_BYTES) -> Iterato
 
 def summary_list(notice: Notice) -> list[dict[str, Any]]:
     """Return the alerts that a notice is about as JSON data, the most urgent first, within ``SUMMARY_MAX_BYTES``."""
-    texts = _within(SUMMARY_MAX_BYTES, (json.dumps(_as_data(each)) for each in _by_urgency(notice)))
+    texts = within(SUMMARY_MAX_BYTES, (json.dumps(_as_data(each)) for each in _by_urgency(notice)))
     return [json.loads(each) for each in texts]
 
 
@@ -84,7 +84,7 @@ def _reason(notice: Notice) -> str:
     return prose(notice.deed.why, _REASON_MAX_CHARS) if notice.deed else ""
 
 
-def _within(max_bytes: int, texts: Iterable[str]) -> Iterator[str]:
+def within(max_bytes: int, texts: Iterable[str]) -> Iterator[str]:
     """Yield the first of the texts that take at most ``max_bytes`` together."""
     size = 0
     for text in texts:

@@ -7,7 +7,7 @@ from pullguard.alerts.foreign import plain_name, plain_word, snippet_lines
 from pullguard.alerts.headline import headline
 from pullguard.alerts.links import links_of
 from pullguard.alerts.notice import Notice
-from pullguard.alerts.paragraphs import dependent_lines, paragraphs, snippet_of, time_lines
+from pullguard.alerts.paragraphs import dependent_lines, grant_lines, paragraphs, snippet_of, time_lines
 from pullguard.alerts.summary import summary_lines
 
 
@@ -25,6 +25,7 @@ def _lines(notice: Notice) -> Iterator[str]:
         yield f"{title}: {paragraph}"
     yield from (f"    {line}" for line in snippet_lines(snippet_of(notice)))
     yield from dependent_lines(notice)
+    yield from grant_lines(notice)
     if notice.held_back:
         yield from summary_lines(notice)
         return

@@ -111,12 +111,15 @@ def looked_up(
 
 
 @contextmanager
-def writing(service: str, resource: str) -> Iterator[None]:
-    """Turn an access error of a call to ``service`` about ``resource`` into ``Denied``; everything else propagates."""
+def writing(service: str, resource: str, *, refused: frozenset[str] = frozenset()) -> Iterator[None]:
+    """Turn an access error of a call to ``service`` about ``resource`` into ``Denied``; everything else propagates.
+
+    ``refused`` are further codes of this call that say that nothing was written, and nothing will be by a repetition.
+    """
     try:
         yield
     except ClientError as error:
-        if (code := error_code(error)) not in DENIED:
+        if (code := error_code(error)) not in DENIED | refused:
             raise
         raise Denied(f"{service}:{error.operation_name}", resource, code) from error
 

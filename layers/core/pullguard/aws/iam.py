@@ -21,6 +21,12 @@ if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
 
 _NO_SUCH = frozenset({"NoSuchEntity"})
+# IAM refuses these for good. NoSuchEntity is not one of them: a role that is new may not be known everywhere yet.
+# https://docs.aws.amazon.com/IAM/latest/APIReference/API_PutRolePolicy.html
+# https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html
+_NOT_TAKEN = frozenset(
+    {"LimitExceeded", "MalformedPolicyDocument", "UnmodifiableEntity", "InvalidInput", "ValidationError"}
+)
 
 
 class Iam:
@@ -185,14 +191,17 @@ class Iam:
 
     @asks("iam:PutRolePolicy")
     def put_role_policy(self, role_name: str, policy_name: str, document: str) -> None:
-        """Write one inline policy; raises ``Denied`` if AWS refuses it, other errors propagate."""
-        with writing("iam", f"the role {role_name}"):
+        """Write one inline policy; raises ``Denied`` if AWS refuses the call or its content, other errors propagate."""
+        with writing("iam", f"the role {role_name}", refused=_NOT_TAKEN):
             self._client.put_role_policy(RoleName=role_name, PolicyName=policy_name, PolicyDocument=document)
 
     @asks("iam:DeleteRolePolicy")
     def delete_role_policy(self, role_name: str, policy_name: str) -> None:
         """Delete one inline policy if it exists; raises ``Denied`` if AWS refuses."""
-        with writing("iam", f"the role {role_name}"), suppress(self._client.exceptions.NoSuchEntityException):
+        with (
+            writing("iam", f"the role {role_name}", refused=_NOT_TAKEN),
+            suppress(self._client.exceptions.NoSuchEntityException),
+        ):
             self._client.delete_role_policy(RoleName=role_name, PolicyName=policy_name)
 
 

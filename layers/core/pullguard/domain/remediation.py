@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
 from pullguard.domain.actions import ActionKind
 from pullguard.domain.arn import Arn
@@ -13,12 +13,24 @@ RemediationEvent: TypeAlias = Literal[
     "Remediation Planned", "Remediation Completed", "Remediation Failed", "Remediation Refused"
 ]
 
+# The grants of a write in each of its reports. An event of the bus and an alert may have 256 KB; 80 grants take 20 KB.
+GRANTS_MAX_BYTES: Final = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenGrant:
+    """One of several grants of a write: the ARNs of the secret and of the task definition that it is for."""
+
+    secret: str
+    task_definition: str
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deed:
     """An action that Pullguard took, would take or must not take: ``what`` completes "Pullguard would …".
 
     ``why`` is the reason for a failure or refusal; ``remedy`` and ``snippet`` say what the owner can do instead.
+    ``grants`` are all grants of the same write if it makes several, or the first of ``grants_count``.
     """
 
     kind: ActionKind
@@ -32,6 +44,8 @@ class Deed:
     remedy: str = ""
     snippet: str | None = None
     findings: tuple[str, ...] = ()
+    grants: tuple[WrittenGrant, ...] = ()
+    grants_count: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -116,6 +116,13 @@ def is_recent(at: datetime, now: datetime) -> bool:
     return abs(now - at) < SHOWS_AFTER
 
 
+def has_failed_lately(write: PolicyWrite, now: datetime) -> bool:
+    """Whether a write was refused in the last five minutes, or found lost; that is known five minutes after it."""
+    if write.outcome == "lost":
+        return abs(now - write.at) < 2 * SHOWS_AFTER
+    return write.outcome == "refused" and is_recent(write.at, now)
+
+
 def digest(grants: Iterable[Granted]) -> str:
     """Return a short name of a version of our policy."""
     text = "\n".join(sorted(f"{each.secret} {each.key}" for each in grants))

@@ -8,7 +8,8 @@ Whatever message leads here, the run asks the same question (``domain/role_polic
 4. Check the circuit breaker, for additions.
 5. Plan: record the write on condition that the item is still the one that was read. If not, try again in a minute.
 6. Write the policy. Report, and ask for the validations and the reconciliation that follow. Close: outcome, grant
-   records and history in one transaction.
+   records and history in one transaction. If IAM refuses, close and report; a write that also served others is
+   followed by the same message once more, which is then alone.
 
 The queue gives order, the plan's condition exclusion: no lock, and no list of what is owed. A run may die after any
 call; what it leaves is an open write, which the next run closes. Whatever is closed has been reported and followed up.
@@ -32,6 +33,7 @@ from pullguard.domain.role_item import (
     RoleItem,
     WriteOutcome,
     digest,
+    has_failed_lately,
     is_recent,
 )
 from pullguard.domain.role_policy import Needs, RevocationRules, RolePolicyChange, role_policy_change
@@ -141,7 +143,10 @@ class Reconciled:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Run:
-    """The facts and the decision of one run; ``noted`` is the item with what it has learned."""
+    """The facts and the decision of one run; ``noted`` is the item with what it has learned.
+
+    ``is_shared``: the write also grants what other messages have asked for.
+    """
 
     role: Arn
     item: RoleItem
@@ -149,6 +154,7 @@ class _Run:
     seen: Seen
     change: RolePolicyChange
     write: PolicyWrite
+    is_shared: bool = False
 
     @property
     def planned(self) -> RoleItem:
@@ -188,7 +194,7 @@ class RoleReconciler:
         if change.kind == "wait":
             self.follow_ups.again(role, RETRY_AFTER)
             return replace(result, why=change.why)
-        over = closed(seen.state, now)
+        over, own = closed(seen.state, now), change
         refusal = self._refusal(role, item) if change.is_write or change.refused or change.due or over else None
         if over or (refusal is None and (change.is_write or change.refused)):
             seen = self.reader.read(role, item, "others") or seen
@@ -209,7 +215,9 @@ class RoleReconciler:
             self.reports.not_written(role, change, refusal)
             return self._keep(role, item, noted, replace(result, why=str(refusal)))
         write = _planned(change, seen.needs, f"{write_id}.{item.sequence}", provenance, self.now())
-        return self._write(_Run(role=role, item=item, noted=noted, seen=seen, change=change, write=write), result)
+        is_shared = bool(set(change.added) - set(own.added))
+        run = _Run(role=role, item=item, noted=noted, seen=seen, change=change, write=write, is_shared=is_shared)
+        return self._write(run, result)
 
     def _refusal(self, role: Arn, item: RoleItem) -> NotWritten | None:
         """Return what the stop or a hold says against a write; None if it may be made."""
@@ -264,6 +272,8 @@ class RoleReconciler:
         except (Denied, NotWritten) as error:
             self._close(run, "refused")  # first: an open write counts as one that may have been made
             self.reports.not_written(role, change, error)
+            if run.is_shared and isinstance(error, Denied):
+                self.follow_ups.again(role, RETRY_AFTER)  # alone: the reader leaves out the others after a refusal
             return replace(result, why=str(error))
         self.reports.written(role, write, change)
         self.follow_ups.written(role, change)
@@ -316,10 +326,14 @@ def _noted(
     settled = [
         each
         for each in writes
-        if each.outcome != "planned" and ((each.at >= born and is_recent(each.at, now)) or each in over)
+        if each.outcome != "planned"
+        and (each in over or (each.at >= born and (is_recent(each.at, now) or has_failed_lately(each, now))))
     ]
-    dropped, newest = settled[:-_WRITES_KEPT], settled[-_WRITES_KEPT:]
-    kept = tuple(each for each in writes if each.outcome == "planned" or each in newest)
+    failed = [each for each in settled if has_failed_lately(each, now)][-1:]  # keeps each message alone
+    others = [each for each in settled if each not in failed]
+    room = _WRITES_KEPT - len(failed)
+    dropped, newest = others[:-room], others[-room:]
+    kept = tuple(each for each in writes if each.outcome == "planned" or each in newest or each in failed)
     touched = {each.secret for write in over for each in set(write.before) ^ set(write.after)}
     return replace(
         item.with_writes(touched, now) if touched else item,

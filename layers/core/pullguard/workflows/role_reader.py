@@ -19,8 +19,8 @@ from pullguard.domain.lookup import Lookup, Missing
 from pullguard.domain.policy_document import Granted
 from pullguard.domain.references import role_name
 from pullguard.domain.role import Role
-from pullguard.domain.role_item import RoleItem, is_recent
-from pullguard.domain.role_state import RoleState, present, recent_writes
+from pullguard.domain.role_item import RoleItem, has_failed_lately
+from pullguard.domain.role_state import RoleState, closed, present, recent_writes
 from pullguard.domain.task_definition import TaskDefinition
 from pullguard.planning.role_needs import names, relevant_secrets, role_needs, role_state, wanted_by
 from pullguard.planning.scope import is_certain
@@ -94,11 +94,12 @@ class DependentsReader:
     def _others(self, role: Role, state: RoleState) -> Iterator[Facts]:
         """Yield the other task definitions for which validations asked for a grant on this role, described now.
 
-        What is granted is not read again. After a write that IAM refused, each message is alone for five minutes: one
-        grant that IAM does not take must not hold up the others.
+        What is granted is not read again. After a write that IAM refused or that was not made, each message is alone
+        for five minutes: one grant that IAM does not take must not hold up the others.
         """
         now = self.executor.now()
-        if any(each.outcome == "refused" and is_recent(each.at, now) for each in state.writes):
+        over = closed(state, now)
+        if any(has_failed_lately(each, now) for each in state.writes) or any(each.outcome == "lost" for each in over):
             return
         granted = present(state.own, state, recent_writes(state, now), now)
         known = {each.arn for each in self.witnesses}

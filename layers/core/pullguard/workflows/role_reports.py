@@ -1,5 +1,6 @@
 """The reports of a role's reconciliation, the checks before its write, and the validations that follow it."""
 
+import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -7,12 +8,15 @@ from datetime import timedelta
 from typing import Final
 
 from pullguard.alerts import describe
+from pullguard.aws.answers import DENIED
 from pullguard.aws.iam import Iam
 from pullguard.domain.actions import Grant, Revoke
 from pullguard.domain.arn import Arn
+from pullguard.domain.errors import Denied
 from pullguard.domain.messages import Review, ValidationRequest
 from pullguard.domain.policy_document import Granted, policy_document, render
-from pullguard.domain.remediation import Deed, Remediation
+from pullguard.domain.records import to_record
+from pullguard.domain.remediation import GRANTS_MAX_BYTES, Deed, Remediation, WrittenGrant
 from pullguard.domain.role_item import GrantRecord, PolicyWrite, RoleItem
 from pullguard.domain.role_policy import MAKE_ROOM, RolePolicyChange
 from pullguard.domain.role_state import RoleState
@@ -27,6 +31,12 @@ _LOST: Final = "IAM does not show it five minutes later: it was not made, or was
 _DENIED: Final = (
     "Check that the role matches the parameter ManagedRolePattern, carries the tag pullguard:managed=true and has the "
     "boundary of RequireRoleBoundary, if one is set, and that no control policy forbids it."
+)
+
+_NOT_TAKEN: Final = (
+    "IAM does not accept the content of the policy: one of its grants, a statement of others in it, or its size. "
+    "Compare it with what IAM allows, and remove what is wrong. For five minutes each grant of this role is tried "
+    "alone, so one that IAM does not accept holds up no other."
 )
 
 
@@ -147,7 +157,7 @@ class RoleReports:
             self.executor.report_not_written(deeds, error, self.request)
             return
         for deed in deeds:
-            failed = replace(deed, why=str(error), remedy=_DENIED)
+            failed = replace(deed, why=str(error), remedy=_remedy(error))
             if deed.kind == "withdraw":
                 failed = replace(
                     failed,
@@ -174,9 +184,13 @@ class RoleReports:
     def _added(self, role: Arn, write: PolicyWrite, secrets: Iterable[Arn], why: str) -> None:
         """Report the grants of ``secrets``; each report names all that the write adds, since one alert serves it."""
         users = self._users(write.users, write.after)
-        together = _together(tuple(_additions(role, write.after, _new(write), users)))
+        new = tuple(_additions(role, write.after, _new(write), users))
+        several = new if len(new) > 1 else ()
+        grants = tuple(_named(several))
+        together = f"one write grants {len(several)} secrets" if several else ""
         for deed in _additions(role, write.after, secrets, users):
-            self._completed(deed, write, why="; ".join(filter(None, (together, why))))
+            with_all = replace(deed, grants=grants, grants_count=len(several))
+            self._completed(with_all, write, why="; ".join(filter(None, (together, why))))
 
     def _completed(self, deed: Deed, write: PolicyWrite, why: str = "") -> None:
         remediation = Remediation(
@@ -262,16 +276,20 @@ def _new(write: PolicyWrite) -> tuple[Arn, ...]:
     return tuple(each.secret for each in write.after if each not in known)
 
 
-def _together(deeds: tuple[Deed, ...]) -> str:
-    """Return which secrets one write grants, and for which task definitions; empty if it is only one."""
-    if len(deeds) < 2:  # noqa: PLR2004 (what the deed itself says)
-        return ""
-    named = (
-        f"{Arn.parse(str(each.secret)).resource_name} for {Arn.parse(each.task_definition).resource_name}"
-        for each in deeds[:_NAMED_MAX]
-    )
-    more = f" and {len(deeds) - _NAMED_MAX} more" if len(deeds) > _NAMED_MAX else ""
-    return f"one write grants {len(deeds)} secrets: {', '.join(named)}{more}"
+def _named(deeds: Iterable[Deed]) -> Iterator[WrittenGrant]:
+    """Yield the grants of one write, as many as take at most ``GRANTS_MAX_BYTES``."""
+    size = 0
+    for each in deeds:
+        grant = WrittenGrant(secret=str(each.secret), task_definition=each.task_definition)
+        size += len(json.dumps(to_record(grant))) + len(", ")
+        if size > GRANTS_MAX_BYTES:
+            return
+        yield grant
+
+
+def _remedy(error: Exception) -> str:
+    """Return what to do about a refusal of IAM: about the access, or about what was to be written."""
+    return _NOT_TAKEN if isinstance(error, Denied) and error.code not in DENIED else _DENIED
 
 
 def _text(grants: Iterable[Granted]) -> str | None:

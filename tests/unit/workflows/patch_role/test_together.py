@@ -15,7 +15,7 @@ from pullguard.domain.secret import Secret
 from pullguard.domain.stop import Stop, switch_text
 from pullguard.store.entries import Entry
 from pullguard.workflows.execute import WAITS_S
-from pullguard.workflows.reconcile_role import LAST_CHECK_AFTER, NOTHING
+from pullguard.workflows.reconcile_role import LAST_CHECK_AFTER, NOTHING, RETRY_AFTER
 from tests.fakes import World, container, granted, revision_arn, role, secret, task_definition
 from tests.flows import request
 from tests.unit.workflows.granted_role import ROLE, count_write, holder
@@ -84,18 +84,43 @@ def test_a_run_that_dies_with_the_needs_of_many_leaves_them_to_the_next_one(here
         patch(here, "web")
     assert "not known yet" in patch(here, "api").why
     here.harness.later(seconds=SHOWS_AFTER.total_seconds())
-    expect(here, *ALL)
-    assert patch(here, "batch").written
+    each_alone(here, "batch", "api", "web")
+
+
+def each_alone(here: PatchHarness, *families: str) -> None:
+    """Each message writes its own grant and none of the others'; then all are granted."""
+    for number, family in enumerate(families, 1):
+        so_far = {*families[:number]}
+        expect(here, *(SECRETS[each] for each in FAMILIES if each in so_far))
+        assert patch(here, family).written
     assert here.harness.ledger.roles.granted(ROLE) == granted(*ALL)
 
 
 def test_after_a_refusal_each_message_asks_for_its_own(here: PatchHarness) -> None:
     expect(here, *ALL, error="AccessDenied")
     assert not patch(here, "web").written
-    expect(here, SECRETS["api"])
-    assert patch(here, "api").written
-    expect(here, SECRETS["api"], SECRETS["batch"])
-    assert patch(here, "batch").written
+    (again,) = here.harness.sent.bodies("validations")
+    assert again["task_definition"] == str(revision_arn("web"))
+    assert here.harness.sent.messages[0]["DelaySeconds"] == RETRY_AFTER.total_seconds()
+    here.harness.later(seconds=RETRY_AFTER.total_seconds())
+    each_alone(here, "api", "batch", "web")
+
+
+@pytest.mark.parametrize("code", ["LimitExceeded", "MalformedPolicyDocument"])
+def test_content_that_iam_does_not_take_keeps_only_its_own_grant_out(here: PatchHarness, code: str) -> None:
+    expect(here, *ALL, error=code)
+    assert not patch(here, "web").written
+    assert [each.outcome for each in here.harness.ledger.roles.item(ROLE).writes] == ["refused"]
+    failed = reported(here, "Remediation Failed")
+    assert {each["secret"] for each in failed} == {str(each.arn) for each in ALL}
+    assert all(code in each["why"] and "content of the policy" in each["remedy"] for each in failed)
+    for number, family in enumerate(("api", "batch"), 1):
+        expect(here, *ALL[:number])
+        assert patch(here, family).written
+    expect(here, *ALL, error=code)  # the grant that it is about, alone
+    assert not patch(here, "web").written
+    again = [each for each in here.harness.sent.bodies("validations") if "attempt" not in each and "role" not in each]
+    assert [each["task_definition"] for each in again] == [str(revision_arn("web"))]
 
 
 def test_a_grant_that_finds_no_room_is_refused_and_reported_for_its_own_task_definition(
