@@ -20,6 +20,7 @@ processor = SqsFifoPartialProcessor(skip_group_on_error=True, logger=logger)  # 
 @logger.inject_lambda_context
 @metrics.log_metrics
 def handler(event: dict[str, Any], context: Any) -> Any:
+    metrics.add_metric("Messages", MetricUnit.Count, len(event["Records"]))
     reregisterer, receiver = deployment.reregisterer(), deployment.receiver("reregister_task_definition")
 
     def handle(record: SQSRecord) -> None:

@@ -242,8 +242,9 @@ WITHOUT_END = (
             ),
             {**_READ, "Resource": "*", "Condition": {"StringLike": {"secretsmanager:SecretId": "*?" * 400 + "x"}}},
         ),
-        "so many wildcards",
-        reported=(OPENED,),
+        reported=GRANTED,
+        granted=("role-policy-of-many-asterisks",),
+        writes=1,
     ),
 )
 

@@ -36,10 +36,6 @@ UNSEEN = {
     ("reregister_task_definition", "ecs:TagResource"): "the same",
     ("validate_task_definition", "iam:SimulatePrincipalPolicy"): "the embedded AWS has no simulator",
     ("validate_task_definition", "sqs:ChangeMessageVisibility"): "nothing throttles here",
-    (
-        "sweep_account",
-        "dynamodb:DeleteItem",
-    ): "no service goes between two sweeps (tests/unit/workflows/test_sweep.py)",
 }
 """Permissions that no call of the function's own shows, each with its reason."""
 

@@ -21,11 +21,14 @@ def counted(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Counted:
             monkeypatch.setenv(name, value)
         module, calls = stack.start(function), Counter[str]()
 
-        def count(model: Any, **_: Any) -> None:
+        def count(model: Any) -> None:
             calls.update([f"{model.service_model.service_name}:{model.name}"])
 
-        module.deployment.clients._session.events.register("before-call", count)
-        return (lambda event: module.handler(event, Context(function))), calls
+        def handle(event: dict[str, Any]) -> Any:
+            stack.watching[:] = [count]
+            return module.handler(event, Context(function))
+
+        return handle, calls
 
     return begin
 

@@ -57,7 +57,7 @@ def test_a_broken_newest_revision_costs_no_further_description(account: Account)
     assert completed(account) == "e-1"
 
 
-def test_an_older_revision_in_use_costs_one_description_and_the_newest_in_use_none(account: Account) -> None:
+def test_an_older_revision_in_use_costs_two_descriptions_and_the_newest_in_use_none(account: Account) -> None:
     ecs = account.stack.client("ecs")
     older = ecs.describe_task_definition(taskDefinition="f-000")["taskDefinition"]
     register(account.stack, create_secret(account.stack, "other"), role=older["executionRoleArn"], family="f-000")
@@ -65,5 +65,5 @@ def test_an_older_revision_in_use_costs_one_description_and_the_newest_in_use_no
     for family in ("f-000:1", "f-001:1"):
         ecs.create_service(cluster="main", serviceName=family[:5], taskDefinition=family, desiredCount=0)
     sweep(account)
-    assert of_task_definitions(account)["DescribeTaskDefinition"] == FAMILIES + 1
+    assert of_task_definitions(account)["DescribeTaskDefinition"] == FAMILIES + 2  # its own and, again, its family's
     assert completed(account) == "e-1"

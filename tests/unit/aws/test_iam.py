@@ -138,5 +138,7 @@ def test_a_refused_write_names_the_permission_and_any_other_error_propagates(ope
     action = "".join(word.title() for word in operation.split("_"))
     with pytest.raises(Denied, match=rf"AWS refused iam:{action} on the role {NAME} \(AccessDenied\)"):
         ask("iam", operation, WRITES[operation], "AccessDenied")
-    with pytest.raises(ClientError, match="LimitExceeded"):
+    with pytest.raises(Denied, match="LimitExceeded"):
         ask("iam", operation, WRITES[operation], "LimitExceeded")
+    with pytest.raises(ClientError, match="ServiceFailure"):
+        ask("iam", operation, WRITES[operation], "ServiceFailure")

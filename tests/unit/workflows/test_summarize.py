@@ -398,3 +398,63 @@ def test_reminders_do_not_count(harness: Harness) -> None:
     harness.later(hours=24)
     assert remind(harness).reminded == 3
     assert [each.sent for each in fail(harness, 7)].count(True) == 4
+
+
+# --- What a family or an invented reference cannot do ---
+
+
+def serve(here: Harness, family: str, revision: int = 1) -> None:
+    """Let the ledger know a service that runs a revision."""
+    here.services.keep(service(family).service_arn, Kept(task_definition=str(revision_arn(family, revision))))
+
+
+def limited(ledger: Ledger, stack: int = 60) -> Harness:
+    return Harness(ledger, World(), limits=AlertLimits(family=4, stack=stack), reminder_every=None)
+
+
+def test_revisions_that_nothing_runs_hold_back_no_alert_about_a_service(ledger: Ledger) -> None:
+    here = limited(ledger)
+    serve(here, "web")
+    here.world = wrong_names(2, 3, 4, 5)
+    validate_all(here)
+    assert [each.sent for each in deliver(here)] == [True] * 4
+    here.world = wrong_names(1)
+    validate_all(here)
+    assert [each.sent for each in deliver(here)] == [True]
+
+
+def test_an_incident_held_for_its_first_family_is_announced_once_it_concerns_services(ledger: Ledger) -> None:
+    here, shared = limited(ledger), secret("registry/shared")
+    fail(here, 4, family="evil")
+    here.world = World((task_definition(container(shared.arn), family="evil", revision=9),), (role(),), ())
+    validate_all(here)
+    assert [each.held for each in deliver(here)] == ["evil"]
+    families = [f"prod{number}" for number in range(3)]
+    for family in families:
+        serve(here, family)
+    definitions = (task_definition(container(shared.arn), family=family, revision=1) for family in families)
+    here.world = World(tuple(definitions), (role(),), ())
+    validate_all(here)
+    assert [each.sent for each in deliver(here)] == [True, False, False]
+    assert "3 services" in subjects(here)[-1]
+
+
+def test_services_that_only_reference_the_same_secret_do_not_make_an_alert_urgent(ledger: Ledger) -> None:
+    """Anyone who may register task definitions can name a living secret with a wrong suffix."""
+    here, living = limited(ledger, stack=10), secret()
+    serve(here, "web")
+    healthy, reader = task_definition(container(living), family="web", revision=1), role(reads=[living])
+    here.world = World((healthy,), (reader,), (living,))
+    validate_all(here)
+    held = []
+    for number in range(6):
+        stale = replace(living.arn, resource=f"{living.arn.resource[:-6]}AAAA{number:02d}")
+        evil = task_definition(container(stale), family=f"evil{number}")
+        here.world = World((healthy, evil), (reader,), (living,))
+        here.validate(request(evil.arn))
+        held += [each.held for each in deliver(here)]
+    assert held == ["", "", "", "", "", UNUSED]
+    serve(here, "prod")
+    here.world = wrong_names(1, family="prod")
+    validate_all(here)
+    assert [each.sent for each in deliver(here)] == [True]

@@ -70,7 +70,13 @@ def _as_data(notice: Notice) -> dict[str, Any]:
 
 
 def _by_urgency(notice: Notice) -> list[Notice]:
-    return sorted(notice.held_back, key=lambda each: (OUTCOMES.index(outcome_of(each)), family_of(each)))
+    """Return the alerts about services that fail first, then by outcome and family."""
+
+    def key(each: Notice) -> tuple[bool, int, str]:
+        fails = any(dependent.is_service and dependent.found for dependent in each.dependents)
+        return not fails or each.kind == "Finding Resolved", OUTCOMES.index(outcome_of(each)), family_of(each)
+
+    return sorted(notice.held_back, key=key)
 
 
 def _line(notice: Notice) -> str:

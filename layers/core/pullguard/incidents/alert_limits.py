@@ -8,7 +8,8 @@
 | a remediation planned or refused | yes | half of it |
 | a remediation completed or failed: Pullguard's own write | no | all of it |
 
-A hold by family isolates families: no number of alerts about one holds back those about another. Half of the stack's
+A hold by family isolates families: no number of alerts about one holds back those about another, and none about
+revisions that nothing runs hold back one about a revision that a service runs. Half of the stack's
 limit is out of reach of task definitions that nothing runs: anyone may be able to register those.
 """
 
@@ -69,7 +70,8 @@ def exceeded(alert: SentAlert, sent: Sequence[SentAlert], limits: AlertLimits) -
     if any(each.what == alert.what for each in sent):
         return ""
     recent = [each for each in sent if alert.at - each.at < HOUR]
-    if limits.family and alert.family and _count(each.family == alert.family for each in recent) >= limits.family:
+    of_family = (each for each in recent if each.family == alert.family and (each.in_use or not alert.in_use))
+    if limits.family and alert.family and len(tuple(of_family)) >= limits.family:
         return alert.family
     if not limits.stack:
         return ""

@@ -60,9 +60,14 @@ class IncidentNotifier:
         """
         sent = Alerted(sent=False, why="nothing about the incident has changed for people", id=incident_id)
         known = self.incidents.record(incident_id)
-        for _ in range(_ROUNDS):
+        for number in range(_ROUNDS):
             if known is not None and not known.is_reported and not known.held:
                 published, stored = self._publish(known, known)
+            elif known is not None and known.held and known.is_open and arrived is not None and number == 0:
+                # The limits are asked again: it may concern other families by now, or a running service.
+                free = replace(known, held="")
+                published, stored = self._publish(free, free)
+                published = replace(published, held="")  # it has been counted as held back
             else:
                 after, members = self._after(incident_id, known, arrived)
                 if after is None:

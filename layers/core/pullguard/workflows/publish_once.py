@@ -172,7 +172,7 @@ def _counted(notice: Notice, what: str, now: datetime) -> SentAlert:
     if notice.kind in ("Remediation Completed", "Remediation Failed"):
         return SentAlert(what=what, family="", in_use=True, at=now)
     about = notice.held_back[0] if notice.held_back else notice
-    in_use = any(each.is_service for each in about.dependents)
+    in_use = any(each.is_service and each.found for each in about.dependents)
     task_definition = named(notice, "task_definition")
     is_one = task_definition is not None and not notice.held_back and not concerns_several(notice)
     return SentAlert(what=what, family=family_name(task_definition or "") if is_one else "", in_use=in_use, at=now)

@@ -133,6 +133,8 @@ class Sweeper:
 
     def _list(self, sweep: Sweep, again: int) -> Swept:
         """List the due page, for which was asked ``again`` so many times."""
+        if sweep.due == FIRST_PAGE and not again:
+            self._revalidate_what_waits(sweep)
         page = looked_up(
             "ecs:ListTaskDefinitionFamilies", "the account", lambda: self._page(sweep), outlasts_faults=True
         )
@@ -142,8 +144,6 @@ class Sweeper:
         if not isinstance(page, tuple):
             raise NotNow(f"a page of the families could not be listed: {page}")
         families, following, used = page
-        if sweep.due == FIRST_PAGE:
-            self._revalidate_what_waits(sweep)
         for arn in used:
             self.definition_store.use(arn, sweep.id)
         asked = self._ask_for_families(sweep, families)

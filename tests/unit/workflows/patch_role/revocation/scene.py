@@ -57,9 +57,10 @@ class RevocationHarness:
         definition_store, id_ = self.harness.definition_store, f"s-{self.sweeps}"
         sweep = Sweep(id=id_, began_at=NOW.isoformat(), due=None)
         definition_store.begin(sweep)
-        for each in self.harness.world.task_definitions:
-            definition_store.ask(each.arn, id_)
-            definition_store.answer(each.arn, id_, certain=complete)
+        described = {each.arn for each in self.harness.world.task_definitions}
+        for arn in sorted(described | {each.task_definition for each in definition_store.known()}):
+            definition_store.ask(arn, id_)
+            definition_store.answer(arn, id_, certain=complete)
         self.settle(sweep)
         return id_
 
