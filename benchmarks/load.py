@@ -31,9 +31,9 @@ from tests.functions.stack import BATCH_MAX
 from tests.functions.world import request_body
 
 DRAWING: Final = Path(__file__).parents[1] / "docs/load.svg"
-FAMILIES: Final = (100, 300, 1_000)
-DEPENDENTS: Final = (10, 100, 300, 1_000)
-SERVICES: Final = (100, 300, 1_000)
+FAMILIES: Final = (100, 300, 1_000, 10_000)
+DEPENDENTS: Final = (10, 100, 300, 1_000, 3_000)
+SERVICES: Final = (100, 300, 1_000, 3_000)
 _DEFINITIONS: Final = frozenset({"DescribeTaskDefinition", "ListTaskDefinitions", "ListTaskDefinitionFamilies"})
 
 
