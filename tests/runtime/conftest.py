@@ -77,7 +77,9 @@ def held(artefact: Artefact, image: RuntimeImage) -> Iterator[Scene]:
     """The deployed stack with the demo's world; nothing of it runs but what a test calls."""
     stacks.add_bytecode(artefact.template.parent)  # the copy in artefact.layers stays as it was built
     with Emulator(second_address=gateway(), docker=True) as aws:
-        scene = deploy(aws, artefact.template, scenario.PARAMETERS, Progress(quiet=True))
+        # Events about one role go in together, and none of them is to wait for the others.
+        parameters = {**scenario.PARAMETERS, "DebounceSeconds": "0"}
+        scene = deploy(aws, artefact.template, parameters, Progress(quiet=True))
         scene.hold()
         scene.load(demo.world())
         purge(scene)

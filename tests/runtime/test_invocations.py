@@ -98,13 +98,13 @@ def test_a_function_does_its_work_cold_and_again_warm_within_the_templates_limit
 
 
 def test_a_function_whose_aws_does_not_answer_is_ended_in_its_time(held: Scene, local: LocalRuntime) -> None:
-    """`sam local invoke` runs with a shorter timeout than the template's."""
-    deed = next(each for each in DEEDS if each.function == "publish_alert")
+    """`sam local invoke` runs with a shorter timeout than the template's; a sweep watches no deadline of its own."""
+    deed = next(each for each in DEEDS if each.function == "sweep_account")
     with socket.create_server((gateway(), 0)) as silent:  # takes calls, and says nothing
         endpoint = f"http://{gateway()}:{silent.getsockname()[1]}"
         variables = local.environment(deed.logical_id) | {"AWS_ENDPOINT_URL": endpoint}
         changed = {"Timeout": 3, "Environment": {"Variables": variables}}
-        with pytest.raises(SandboxError, match="'PublishAlertFunction' timed out after 3 seconds"):
+        with pytest.raises(SandboxError, match="'SweepAccountFunction' timed out after 3 seconds"):
             local.invoke(deed.logical_id, deed.event(held), changed=changed)
 
 
