@@ -63,7 +63,7 @@ class Kept:
 class ServiceStore(Table):
     """The services in use, and where the revisions of a family may run. Errors propagate.
 
-    The items of a family only say what to describe: one that has become wrong misleads nobody, and the next sweep
+    The items of a family only say what to describe: one that has become wrong does no harm, and the next sweep
     deletes it. Until then it also leads to a service that ECS rolls back to the family, which no event reports.
     """
 

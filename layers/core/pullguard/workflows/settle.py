@@ -98,17 +98,17 @@ def is_last(number: int) -> bool:
 
 
 def remaining(known: Iterable[Known], families: Iterable[KnownFamily], sweep: str, number: int) -> Iterator[Known]:
-    """Yield the known revisions for which check ``number`` asks: all but the newest that its families stand for.
+    """Yield the known revisions for which check ``number`` asks: all that no request about a family covers.
 
     Which revision is the newest is known when the request about its family is answered. Until then the family's
     revisions wait, but not beyond the last check. A check that is repeated after a crash asks again.
     """
     newest = {each.family: each.newest if each.answered == sweep else _OPEN for each in families}
     for each in known:
-        stands = newest.get(family_of(each.task_definition))
-        waits = stands is _OPEN and not is_last(number)
+        answered = newest.get(family_of(each.task_definition))
+        waits = answered is _OPEN and not is_last(number)
         asks = each.asked != sweep or (each.check == number and each.answered != sweep)
-        if asks and not waits and stands != each.task_definition:
+        if asks and not waits and answered != each.task_definition:
             yield each
 
 

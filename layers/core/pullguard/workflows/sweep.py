@@ -203,7 +203,7 @@ class Sweeper:
         return self._request([FamilyRequest(family=family, provenance=provenance) for family in families])
 
     def _ask_for_revisions(self, sweep: Sweep, number: int) -> int:
-        """Ask for the known revisions that no family stands for; those that are not in use may be out of scope."""
+        """Ask for the known revisions that no request about a family covers; unused ones may be out of scope."""
         known, families = self.definition_store.known(), self.definition_store.families(sweep.id)
         revisions = tuple(remaining(known, families, sweep.id, number))
         for each in revisions:
