@@ -1,11 +1,12 @@
 """The names in a notice, and the dependents of its incident."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from pullguard.alerts.foreign import plain_name, plain_word
 from pullguard.alerts.notice import Notice
-from pullguard.domain.arn import Arn
+from pullguard.domain.arn import ARN_MAX_CHARS, Arn
 from pullguard.domain.errors import Malformed
 from pullguard.incidents import Dependent
 
@@ -41,8 +42,13 @@ def _granted_to(notice: Notice) -> tuple[str, ...]:
 
 
 def _family(task_definition: str | None) -> str:
-    arn = proved(task_definition, "ecs", "task-definition")
-    return plain_name(arn.resource_name.partition(":")[0] if arn else task_definition)
+    return _family_in((task_definition or "")[: ARN_MAX_CHARS + 1])  # what is longer is no ARN
+
+
+@lru_cache(maxsize=4_096)  # an alert asks for its families half a dozen times, of which there may be thousands
+def _family_in(text: str) -> str:
+    arn = proved(text, "ecs", "task-definition")
+    return plain_name(arn.resource_name.partition(":")[0] if arn else text)
 
 
 def dependents_of(notice: Notice) -> tuple[Dependent, ...]:
