@@ -83,7 +83,7 @@ lock: .venv/.ready ## Renew the lock files (hashes, no addresses)
 
 TOOLS := .venv/.ready .tools/sam/.ready .tools/ministack/.ready
 PYTEST := .venv/bin/python -m pytest
-TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder # end-to-end tests mostly wait, so others run beside them
+TOGETHER := -n 3 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder # end-to-end tests mostly wait, so others run beside them
 CODE := layers cli functions sandbox scripts tests benchmarks
 
 .PHONY: demo

@@ -136,7 +136,7 @@ class Account:
 
     def _collect(self) -> None:
         for queue in QUEUES:
-            for each in self.stack.messages(queue):
+            for each in self.stack.messages(queue) if self.stack.has_messages(queue) else ():
                 due_s = self.time() + self._delays_s.pop(each["Body"], 0)
                 self.messages.append(Message(queue=queue, body=each["Body"], due_s=due_s))
                 client = self.stack.client("sqs")

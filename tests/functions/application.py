@@ -92,7 +92,8 @@ class Application:
             return
         self._collected = sent
         for queue in LANES:
-            while messages := self.stack.messages(queue):
+            while self.stack.has_messages(queue):
+                messages = self.stack.messages(queue)
                 self._waiting.extend(
                     Message(queue=queue, id=each["MessageId"], body=each["Body"], due=self._due(each["Body"]))
                     for each in messages
