@@ -20,6 +20,7 @@ from pathlib import Path
 from random import Random, SystemRandom
 from typing import TypeVar
 
+from benchmarks.figure import Figure, table
 from pullguard.access.evaluate import decide
 from tests.conformance.iam_cases import answer, read_policies, read_request
 
@@ -62,16 +63,12 @@ class Stopwatch:
         return self.cases[name] / self.spent_s[name]
 
 
-def main() -> int:
-    """Measure, print a line for each figure; the exit code is 1 if a goal is missed or a verdict is wrong."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", nargs="?", type=Path, default=CASES)
-    parser.add_argument("--seed", type=int, default=SystemRandom().randrange(10**9), help="repeat the run of this seed")
-    parser.add_argument("--times", type=int, default=4, help="new cases of each case of FILE")
-    arguments = parser.parse_args()
-    lines = [line for line in arguments.file.read_text(encoding="utf-8").split("\n") if line]
-    random, watch, wrong = Random(arguments.seed), Stopwatch(), 0
-    for _ in range(arguments.times):
+def measure(file: Path = CASES, seed: int | None = None, times: int = 4) -> list[Figure]:
+    """Print the rates and return the figures; a wrong verdict is one that misses its goal."""
+    seed = SystemRandom().randrange(10**9) if seed is None else seed
+    lines = [line for line in file.read_text(encoding="utf-8").split("\n") if line]
+    random, watch, wrong = Random(seed), Stopwatch(), 0
+    for _ in range(times):
         for start in range(0, len(lines), ROUND):
             texts, others = ([fresh(line, random) for line in lines[start : start + ROUND]] for _ in range(2))
             watch.measure("json.loads", json.loads, texts)
@@ -82,15 +79,34 @@ def main() -> int:
             watch.measure("json.loads", json.loads, others)
             verdicts = [decide(*pair).verdict for pair in ready]
             wrong += sum(case["expected"] != verdict for case, verdict in zip(cases, verdicts, strict=True))
+    print(f"seed {seed}")
+    for name in watch.cases:
+        print(f"{name:10} {watch.per_second(name):>9,.0f} cases/s")
     reference = watch.per_second("json.loads")
-    missed = False
-    sys.stdout.write(f"seed {arguments.seed}\njson.loads {reference:>9,.0f} cases/s\n")
-    for name, goal in GOALS.items():
-        ratio = watch.per_second(name) / reference
-        missed = missed or ratio < goal
-        sys.stdout.write(f"{name:10} {watch.per_second(name):>9,.0f} cases/s  {ratio:.3f} x json.loads (goal {goal})\n")
-    sys.stdout.write(f"{wrong} wrong verdicts\n")
-    return 1 if missed or wrong else 0
+    return [
+        *(
+            Figure(
+                name=f"decisions, {name}, against json.loads",
+                value=watch.per_second(name) / reference,
+                goal=goal,
+                bound="≥",
+            )
+            for name, goal in GOALS.items()
+        ),
+        Figure(name="wrong verdicts", value=wrong, goal=0, unit="cases"),
+    ]
+
+
+def main() -> int:
+    """Measure and print; the exit code is 1 if a goal is missed or a verdict is wrong."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", nargs="?", type=Path, default=CASES)
+    parser.add_argument("--seed", type=int, help="repeat the run of this seed")
+    parser.add_argument("--times", type=int, default=4, help="new cases of each case of FILE")
+    options = parser.parse_args()
+    figures = measure(options.file, options.seed, options.times)
+    print(table(figures))
+    return 0 if all(each.is_reached for each in figures) else 1
 
 
 if __name__ == "__main__":

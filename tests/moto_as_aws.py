@@ -28,7 +28,7 @@ def answer_as_aws() -> None:
     models.get_secret_name_from_partial_arn = get_secret_name_from_partial_arn
     _end_arns_as_aws()
     _answer_one_call_at_a_time()
-    list_task_definitions_as_aws()
+    _list_task_definitions_as_aws()
 
 
 def _end_arns_as_aws() -> None:
@@ -54,7 +54,7 @@ def _answer_one_call_at_a_time() -> None:
     stubber.__call__ = answer_alone
 
 
-def list_task_definitions_as_aws() -> None:
+def _list_task_definitions_as_aws() -> None:
     """List task definitions in order and page by page, and the tags of many resources on one page."""
     ecs: Any = EC2ContainerServiceResponse
     tagging: Any = ResourceGroupsTaggingAPIBackend
