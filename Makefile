@@ -121,15 +121,12 @@ format: .venv/.ready ## Format the code and apply the linter's automatic fixes
 	.venv/bin/ruff format .
 
 .PHONY: bench
-bench: .venv/.ready .tools/custodian/.ready ## Measure structure and language (docs/house.md), the way of a grant, a batch, the audit, cost, growth and access decisions (docs/benchmarks.md)
+bench: .venv/.ready .tools/custodian/.ready ## Measure structure and language (docs/house.md), the way of a grant, a batch, cost, growth, and all figures with a goal (docs/benchmarks.md)
 	.venv/bin/python -m benchmarks.house > docs/house.md
-	.venv/bin/python -m benchmarks.imports
 	.venv/bin/python -m benchmarks.grant_path
 	.venv/bin/python -m benchmarks.batch
-	.venv/bin/python -m benchmarks.audit
 	.venv/bin/python -m benchmarks.cost
 	.venv/bin/python -m benchmarks.load
-	.venv/bin/python -m benchmarks.access
 
 .PHONY: mutants
 mutants: .venv/.ready .tools/mutants/.ready ## Change the code in many small ways and list what no test notices (docs/mutants.md); ARGS="--jobs 1"; an hour or more

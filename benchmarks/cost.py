@@ -88,7 +88,7 @@ def swept(families: int) -> Work:
     """Return the work of a sweep of a healthy account that is known already."""
     with mock_aws():
         account = Account()
-        account.load(families, healthy=True)
+        account.load(families)
         for sweep in ("first", "second"):
             _work(account)
             account.invoke("sweep_account", [json.dumps({"sweep": sweep, "token": None})])
@@ -101,7 +101,7 @@ def deployed() -> Work:
     """Return the work for a healthy revision that is registered."""
     with mock_aws():
         account = Account()
-        [revision] = account.load(1, healthy=True)
+        [revision] = account.load(1)
         account.invoke("resolve_change", [json.dumps(registered_event(revision))])
         account.invoke("validate_task_definition", account.bodies("ValidationQueue"))
         return _work(account)
