@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import islice
 from threading import Lock
 from types import CodeType
 from typing import Any, Final
@@ -103,10 +104,11 @@ class Ledger:
         return condition is None or holds(condition, request, self._found(request.get("Key") or request["Item"]))
 
     def _query(self, request: Raw) -> list[Raw]:
-        condition = request["KeyConditionExpression"]
-        partition = self._items.get(request["ExpressionAttributeValues"][":pk"]["S"], {})
-        found = (partition[each] for each in sorted(partition))
-        return [item for item in found if holds(condition, request, item)][: request.get("Limit")]
+        values = request["ExpressionAttributeValues"]
+        partition, sort = self._items.get(values[":pk"]["S"], {}), values.get(":sk", {"S": ""})["S"]
+        is_before = "sk < :sk" in request["KeyConditionExpression"]
+        found = (key for key in sorted(partition) if (key < sort if is_before else key.startswith(sort)))
+        return [partition[key] for key in islice(found, request.get("Limit"))]
 
     def _write(self, kind: str, request: Raw) -> None:
         key = request.get("Key") or request["Item"]
