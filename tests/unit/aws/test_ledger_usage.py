@@ -1,9 +1,11 @@
 """The uses of revisions: only what the ledger knows of a family is described, and the batch shares the calls."""
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Any
 from unittest.mock import MagicMock
 
@@ -66,6 +68,7 @@ class Account:
     known: Known = field(default_factory=Known)
     calls: Counter[str] = field(default_factory=Counter)
     refused: dict[str, str] = field(default_factory=dict)
+    called: Callable[[dict[str, Any]], object] = lambda _: None
 
     def register(self, family: str, *, bare: bool = False) -> None:
         credentials = {"repositoryCredentials": {"credentialsParameter": str(secret_arn())}}
@@ -98,8 +101,9 @@ class Account:
         readers.expect(expected)
         return readers
 
-    def _count(self, model: Any, **_: Any) -> None:
+    def _count(self, model: Any, params: Any, **_: Any) -> None:
         self.calls.update([model.name])
+        self.called(json.loads(params["body"]))
         if code := self.refused.get(model.name):
             raise ClientError({"Error": {"Code": code}}, model.name)
 
@@ -181,6 +185,28 @@ def test_threads_share_the_calls(account: Account) -> None:
         usages = threads.map(lambda family: account.usage(f"{family}:1", readers), names)
         assert [served_by(each) for each in usages] == [[family] for family in names]
     assert account.calls == {"DescribeTaskDefinition": 10, "DescribeServices": 1}
+
+
+def test_a_cluster_that_does_not_answer_delays_no_other(account: Account) -> None:
+    for family, cluster in (("web", "main"), ("api", "other")):
+        account.register(family)
+        account.serve(family, family, cluster=cluster)
+    asked, answers = Event(), Event()
+
+    def hang(call: dict[str, Any]) -> None:
+        if call.get("services") == ["web"]:
+            asked.set()
+            assert answers.wait(60)
+
+    account.called = hang
+    readers = account.readers("web", "api")
+    with ThreadPoolExecutor(1) as threads:
+        web = threads.submit(account.usage, "web:1", readers)
+        assert asked.wait(60)
+        assert served_by(account.usage("api:1", readers)) == ["api"]
+        assert not web.done()
+        answers.set()
+        assert served_by(web.result()) == ["web"]
 
 
 def test_a_call_has_no_room_for_families_that_the_batch_does_not_name_or_other_clusters(account: Account) -> None:

@@ -6,6 +6,7 @@ Source: https://docs.aws.amazon.com/AmazonECS/latest/APIReference/request-thrott
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby, islice
 from threading import Lock
@@ -37,6 +38,14 @@ class KnownPlaces(Protocol):
         """Return the services and clusters of ``family``. Raises ``MalformedItem``."""
 
 
+@dataclass
+class _Described:
+    """The services of a cluster that the batch has described so far; one call at a time."""
+
+    uses: dict[Arn, tuple[ServiceUse, ...]] = field(default_factory=dict)
+    lock: Lock = field(default_factory=Lock)
+
+
 class LedgerUsage:
     """The uses of the revisions of a batch. Create one per batch, together with its cache."""
 
@@ -44,10 +53,8 @@ class LedgerUsage:
         self._ecs = ecs
         self._known = known
         self._once = once
-        # The batch: its families, and the services described so far, one call at a time.
         self._expected: tuple[str, ...] = ()
-        self._describing = Lock()
-        self._described: dict[Arn, tuple[ServiceUse, ...]] = {}
+        self._described: dict[Arn, _Described] = {}
 
     def expect(self, families: Iterable[str]) -> None:
         """Name the families of the batch: a call that describes services has room for those of several families."""
@@ -113,17 +120,18 @@ class LedgerUsage:
 
     def _describe(self, family: str) -> tuple[ServiceUse, ...]:
         """Describe the services of ``family``; the last call for a cluster is filled with others of the batch."""
-        services = sorted(self._places(family).services)
-        with self._describing:  # a thread that waits finds its services described
-            wanted = (each for each in services if each not in self._described)
-            for cluster, group in groupby(wanted, cluster_of):
-                while some := tuple(islice(group, SERVICES_A_CALL)):
-                    room = SERVICES_A_CALL - len(some)
-                    self._describe_in(cluster, (*some, *islice(self._others(cluster, services), room)))
-            return tuple(use for service in services for use in self._described[service])
+        uses: list[ServiceUse] = []
+        for cluster, group in groupby(sorted(self._places(family).services), cluster_of):
+            services, known = tuple(group), self._described.setdefault(cluster, _Described())
+            with known.lock:  # a thread that waits finds its services described; other clusters wait for none
+                wanted = iter([each for each in services if each not in known.uses])
+                while some := tuple(islice(wanted, SERVICES_A_CALL)):
+                    others = self._others(cluster, {*services, *known.uses})
+                    known.uses |= self._describe_in(cluster, (*some, *islice(others, SERVICES_A_CALL - len(some))))
+                uses += (use for each in services for use in known.uses[each])
+        return tuple(uses)
 
-    def _others(self, cluster: Arn, services: list[Arn]) -> Iterator[Arn]:
-        seen = {*services, *self._described}
+    def _others(self, cluster: Arn, seen: set[Arn]) -> Iterator[Arn]:
         for family in self._expected:
             try:
                 places = self._places(family)
@@ -134,13 +142,13 @@ class LedgerUsage:
                     seen.add(each)
                     yield each
 
-    def _describe_in(self, cluster: Arn, services: tuple[Arn, ...]) -> None:
+    def _describe_in(self, cluster: Arn, services: tuple[Arn, ...]) -> dict[Arn, tuple[ServiceUse, ...]]:
         names = {each.resource_name.partition("/")[2]: each for each in services}
         found: dict[Arn, list[ServiceUse]] = {each: [] for each in services}
         for use in _in_cluster(partial(self._ecs.described, str(cluster), tuple(names))):
             if use.name in names:
                 found[names[use.name]].append(use)
-        self._described |= {service: tuple(uses) for service, uses in found.items()}
+        return {service: tuple(uses) for service, uses in found.items()}
 
 
 def _in_cluster(ask: Callable[[], Iterable[T]]) -> tuple[T, ...]:
