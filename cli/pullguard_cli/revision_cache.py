@@ -28,6 +28,7 @@ from pullguard.domain.task_definition import Container, TaskDefinition, read_tas
 SCHEMA_VERSION: Final = 1
 MAX_BYTES: Final = 32 * 1024 * 1024
 _OTHERS_MAY_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+_OTHERS_MAY_READ: Final = stat.S_IRGRP | stat.S_IROTH
 _Members: TypeAlias = Mapping[str, "_Members"]
 _KEPT: Final[_Members] = {
     "taskDefinitionArn": {},
@@ -131,8 +132,8 @@ class RevisionCache:
     def _text(self) -> Iterator[str]:
         """Yield the lines that fit, those that were used last."""
         yield f"{self._head}\n"
-        lines = [f"{arn} {line}\n" for arn, line in self._lines.items()]
-        surplus = len(self._head) + sum(map(len, lines)) - MAX_BYTES
+        lines = [f"{arn} {line}\n" for arn, line in list(self._lines.items())]  # after Ctrl-C threads may still keep
+        surplus = len(self._head) + 1 + sum(map(len, lines)) - MAX_BYTES
         for line in lines:
             if surplus > 0:
                 surplus -= len(line)
@@ -143,14 +144,19 @@ class RevisionCache:
         folder = self._path.parent
         _check(folder.stat())
         _check(folder.lstat())
-        with os.fdopen(os.open(self._path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), encoding="utf-8") as file:
+        # A pipe would wait for a writer.
+        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        with os.fdopen(os.open(self._path, flags), "rb") as file:
             found = os.fstat(file.fileno())
             _check(found)
             if not stat.S_ISREG(found.st_mode) or found.st_size > MAX_BYTES:
                 raise _NotUsable("it is no file of this program")
-            if file.readline().rstrip("\n") != self._head:
+            if file.readline().decode().rstrip("\n") != self._head:
                 raise _NotUsable("it is of another version, account or Region")
-            return dict(line.rstrip("\n").split(" ", 1) for line in file)  # ValueError without an ARN
+            self._changed |= hasattr(os, "geteuid") and bool(
+                found.st_mode & _OTHERS_MAY_READ
+            )  # replaced by one of 0600
+            return dict(line.decode().rstrip("\n").split(" ", 1) for line in file)  # ValueError without an ARN
 
     def _warn(self, error: Exception) -> None:
         why = error.strerror if isinstance(error, OSError) else error if isinstance(error, _NotUsable) else "unreadable"
@@ -199,7 +205,7 @@ def _parsed(line: str) -> Kept | None:
     try:
         kept = Kept(**json.loads(line))
         kept.with_tags({})
-    except (PullguardError, ValueError, TypeError, AttributeError):
+    except (PullguardError, ValueError, TypeError, AttributeError, RecursionError):
         return None
     return kept
 

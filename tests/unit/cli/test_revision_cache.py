@@ -151,6 +151,16 @@ def test_only_the_owner_may_read_the_file(path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
 
 
+def test_a_file_that_others_may_read_is_replaced(path: Path) -> None:
+    written(path, described())
+    path.chmod(0o644)
+    cache = opened(path)
+    assert (cache.families(), cache.warnings) == ({"web"}, [])
+    cache.save()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert opened(path).families() == {"web"}
+
+
 def test_accounts_and_regions_have_files_of_their_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for account, region in (("111111111111", "us-east-1"), ("111111111111", "cn-north-1"), ("2" * 12, "us-east-1")):
@@ -194,6 +204,11 @@ def spoil(path: Path, old: str, new: str) -> None:
     path.write_text(path.read_text().replace(old, new))
 
 
+def make_pipe(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path, 0o600)
+
+
 SPOILT: dict[str, Callable[[Path], object]] = {
     "empty": lambda path: path.write_text(""),
     "binary": lambda path: path.write_bytes(b"\x80\x81\xff"),
@@ -204,6 +219,7 @@ SPOILT: dict[str, Callable[[Path], object]] = {
     "a-link": lambda path: path.symlink_to(path.rename(path.with_name("elsewhere"))),
     "writable-by-others": lambda path: path.chmod(0o622),
     "writable-by-the-group": lambda path: path.chmod(0o620),
+    "a-pipe": make_pipe,
 }
 
 
@@ -228,7 +244,8 @@ def test_a_file_that_cannot_be_used_is_reported_and_replaced(
 
 @pytest.mark.parametrize(
     "line",
-    ["{", "[]", "null", "{}", '{"members": {}, "had_tags": false}', '{"members": null, "had_tags": false}',
+    ["{", "[]", "[" * 50_000, "null", "{}",
+     '{"members": {}, "had_tags": false}', '{"members": null, "had_tags": false}',
      json.dumps({"had_tags": False, "members": {"taskDefinitionArn": WEB, "containerDefinitions": 7}}),
      json.dumps({"had_tags": False, "members": {"taskDefinitionArn": WEB, "containerDefinitions": [7]}}),
      json.dumps({"had_tags": False, "members": {"taskDefinitionArn": str(revision_arn("api"))}})],
@@ -313,6 +330,30 @@ def test_the_least_recently_used_revisions_are_dropped_first(path: Path, monkeyp
     cache.save()
     assert path.stat().st_size <= 4 * line
     assert opened(path).families() == {"family-9", "family-0", "newest"}
+
+
+def test_a_file_of_the_largest_size_is_read_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    size = len(written(path, described(), described(family="api")))
+    for most, families in ((size, {"web", "api"}), (size - 1, {"api"})):
+        path.unlink()
+        monkeypatch.setattr(revision_cache, "MAX_BYTES", most)
+        written(path, described(), described(family="api"))
+        again = opened(path)
+        assert (again.families(), again.warnings) == (families, [])
+
+
+def test_a_save_while_revisions_are_kept_leaves_a_complete_file(path: Path) -> None:
+    cache = opened(path)
+    families = [described(family=f"family-{number}") for number in range(300)]
+    for each in families[:100]:
+        cache.keep(each)
+    with ThreadPoolExecutor(1) as threads:
+        keeping = threads.submit(lambda: list(map(cache.keep, families[100:])))
+        while not keeping.done():
+            cache.save()
+        keeping.result()
+    cache.save()
+    assert (len(opened(path).families()), list(path.parent.iterdir())) == (300, [path])
 
 
 def test_nothing_is_written_if_nothing_changed(path: Path) -> None:
