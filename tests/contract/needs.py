@@ -99,7 +99,7 @@ FUNCTIONS = {
                 EntryStore.dependents,
                 TaskDefinitionStore.sweep_state,
                 ClaimStore.begin,
-                ClaimStore.happened,
+                ClaimStore.marked,
                 ClaimStore.lock,
                 ClaimStore.mark,
                 ClaimStore.record_change,

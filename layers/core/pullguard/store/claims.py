@@ -2,12 +2,14 @@
 
 | pk | sk | data |
 |---|---|---|
-| ONCE#what | ONCE | nothing: a mark that something has happened; ``"begun"``: a run is doing it |
+| ONCE#what | ONCE | nothing, or the members: a mark that something has happened; ``"begun"``: a run is doing it |
 | LEASE#what | LEASE | a lock, with its owner if it is re-entrant |
 | CHANGE#sequence | CHANGE | the last change of a sequence that was processed |
 """
 
 import json
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import ClassVar, Final
 
@@ -15,6 +17,14 @@ from pullguard.aws.answers import asks
 from pullguard.store.table import QUEUED_MAX_S, Puts, Table, data_of, expiry_of, reading
 
 _BEGUN: Final = "begun"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A mark that has not expired: until when it holds, in seconds since 1970, and its members, if it names any."""
+
+    until_s: int
+    of: frozenset[str]
 
 
 class ClaimStore(Table):
@@ -39,17 +49,25 @@ class ClaimStore(Table):
         )
 
     @asks("dynamodb:PutItem")
-    def mark(self, what: str, *, now: datetime, seconds: int = QUEUED_MAX_S) -> None:
-        """Mark ``what`` as having happened, for ``seconds`` (default: two weeks); 0 ends a claim without a mark."""
-        self._put(f"ONCE#{what}", "ONCE", None, expires=now.timestamp() + seconds)
+    def mark(self, what: str, *, now: datetime, seconds: int = QUEUED_MAX_S, of: Collection[str] | None = None) -> None:
+        """Mark ``what`` as having happened, for ``seconds`` (default: two weeks); 0 ends a claim without a mark.
+
+        ``of`` are the members that the mark holds for, if it does not hold for all.
+        """
+        self._put(f"ONCE#{what}", "ONCE", None if of is None else list(of), expires=now.timestamp() + seconds)
 
     @asks("dynamodb:GetItem")
     def happened(self, what: str, *, now: datetime) -> bool:
         """Whether ``what`` is marked, and the mark has not expired."""
+        return self.marked(what, now=now) is not None
+
+    @asks("dynamodb:GetItem")
+    def marked(self, what: str, *, now: datetime) -> Mark | None:
+        """Return the mark of ``what``; None if there is none, or it has expired."""
         item = self._item(f"ONCE#{what}", "ONCE")
-        if item is None or reading(item, expiry_of) <= now.timestamp():
-            return False
-        return bool(reading(item, data_of) != _BEGUN)
+        if item is None or reading(item, expiry_of) <= now.timestamp() or reading(item, data_of) == _BEGUN:
+            return None
+        return Mark(until_s=reading(item, expiry_of), of=reading(item, lambda it: frozenset(data_of(it) or ())))
 
     @asks("dynamodb:PutItem")
     def lock(self, what: str, seconds: int, *, now: datetime, by: str = "") -> bool:

@@ -1,5 +1,6 @@
 """Turn an event into validation requests: one for each task definition that the change may affect."""
 
+import base64
 import hashlib
 import time
 from collections.abc import Callable, Iterable
@@ -34,6 +35,7 @@ from pullguard.events import (
     parse_event_text,
     sequence,
 )
+from pullguard.store.claims import Mark
 from pullguard.store.ledger import Ledger
 from pullguard.store.services import Kept, ServiceStore
 from pullguard.store.starts import StartStore
@@ -52,8 +54,11 @@ STOPS_S: Final = 60
 CLOCKS_S: Final = 1
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-delay-queues.html
 _DELAY_MAX_S: Final = 900
-# A run that requests the later validations is nearly done. Other runs wait this often and long for it.
-_WAITS: Final = 10
+# An item of DynamoDB has at most 400 KB: the mark names so many dependents at most, with 12 bytes each.
+_COVERED_MAX: Final = 20_000
+# A run that requests the later validations is nearly done. Other runs wait this often and long for it, then request
+# them, too.
+_WAITS: Final = 5
 _WAIT_S: Final = 0.2
 
 
@@ -154,32 +159,42 @@ class ChangeResolver:
     def _debounce(self, trigger: Trigger, resource: str, affected: tuple[Arn, ...]) -> Resolved:
         """Request the validations: at once for the first change, later and together for those that follow.
 
-        A change needs no request of its own only if validations of the same dependents have been requested, and are
-        not yet due (docs/adr/0029). Raises ``NotNow`` if another run is requesting them and does not finish.
+        A change needs no request of its own for the dependents whose validations have been requested, and are not yet
+        due (docs/adr/0029).
         """
         claims, now, event_id = self.ledger.claims, self.now(), trigger.provenance.event_id
-        change = f"change of {resource} {_digest(affected)}"
+        change = f"change of {resource}"
         later = f"later validations, {change}"
         for _ in range(_WAITS):
-            if claims.happened(later, now=now):
-                kind = trigger.provenance.kind
-                return Resolved(kind=kind, event_id=event_id, affected=len(affected), debounced=True)
+            if mark := claims.marked(later, now=now):
+                return self._ask_later(trigger, affected, later, now, mark)
             if claims.lock(change, self.debounce_s, now=now, by=event_id):
                 return self._ask(trigger, affected)
             if claims.begin(later, CLAIM_S, now=now):
-                return self._ask_later(trigger, affected, later, now)
+                break
             self.pause(_WAIT_S)
-        raise NotNow(f"another run is requesting validations after changes of {resource}, and has not finished")
+        return self._ask_later(trigger, affected, later, now)  # also if the run that claimed them died, or is slow
 
-    def _ask_later(self, trigger: Trigger, affected: tuple[Arn, ...], later: str, now: datetime) -> Resolved:
-        """Request the validations with a delay, and mark them as requested until shortly before they are due."""
+    def _ask_later(
+        self, trigger: Trigger, affected: tuple[Arn, ...], later: str, now: datetime, mark: Mark | None = None
+    ) -> Resolved:
+        """Request the validations that are not marked, with a delay; mark them until shortly before they are due.
+
+        An earlier ``mark`` gets more members and keeps its end: its validations are due first.
+        """
+        covered = mark.of if mark else frozenset()
+        rest = tuple(arn for arn in affected if _fingerprint(arn) not in covered)
+        if not rest:
+            kind, event_id = trigger.provenance.kind, trigger.provenance.event_id
+            return Resolved(kind=kind, event_id=event_id, affected=len(affected), debounced=True)
         delay_s, covered_s = min(self.debounce_s + CLOCKS_S, _DELAY_MAX_S), 0
         try:
-            resolved = self._ask(trigger, affected, delay_s=delay_s)
-            covered_s = delay_s - CLOCKS_S
+            resolved = self._ask(trigger, rest, delay_s=delay_s)
+            covered_s = mark.until_s - int(now.timestamp()) if mark else delay_s - CLOCKS_S
         finally:
-            self.ledger.claims.mark(later, now=now, seconds=covered_s)
-        return resolved
+            of = sorted(covered.union(map(_fingerprint, rest)))[:_COVERED_MAX]
+            self.ledger.claims.mark(later, now=now, seconds=covered_s, of=of)
+        return replace(resolved, affected=len(affected))
 
     def _ask(self, trigger: Trigger, affected: tuple[Arn, ...], *, delay_s: int = 0) -> Resolved:
         """Record how a rotation ended and request the validations, or a sweep while no dependents are known."""
@@ -263,6 +278,11 @@ class ChangeResolver:
 
 def _digest(affected: Iterable[Arn]) -> str:
     return hashlib.sha256("\0".join(map(str, affected)).encode()).hexdigest()
+
+
+def _fingerprint(arn: Arn) -> str:
+    """Return a short name of a dependent: two of 20,000 share one with a chance of one in a million."""
+    return base64.b64encode(hashlib.sha256(str(arn).encode()).digest()[:6]).decode()
 
 
 def _requests(trigger: Trigger, affected: tuple[Arn, ...]) -> Iterable[ValidationRequest]:

@@ -1,22 +1,25 @@
 """Many permission or tag changes of one resource: validations at once for the first, later ones for the rest."""
 
+import json
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from pullguard.domain.errors import NotNow
 from pullguard.store.claims import ClaimStore
 from pullguard.store.ledger import Ledger
-from pullguard.workflows.resolve_change import CLAIM_S, CLOCKS_S
-from tests.fakes import Crash, World, container, role, secret, task_definition
+from pullguard.workflows import resolve_change
+from pullguard.workflows.resolve_change import CLOCKS_S, _fingerprint
+from tests.fakes import Crash, World, container, revision_arn, role, secret, task_definition
 from tests.flows import Harness, request
 from tests.unit.workflows.resolve_change.scene import GHCR, WEB, asked, resolver, sample
 from tests.unit.workflows.resolve_change.shared_key import DEPENDENTS, KEY_USERS, event, use_key
 
 WINDOW_S = 60
 DELAY_S = WINDOW_S + CLOCKS_S
+ITEM_MAX_BYTES = 400 * 1024  # of DynamoDB
 
 
 def change(number: int, name: str = "put-role-policy") -> str:
@@ -128,16 +131,55 @@ def test_changes_of_two_resources_do_not_wait_for_each_other(harness: Harness) -
 
 
 @pytest.mark.parametrize("changes_before", [1, 2], ids=["after the first", "after the later validations"])
-def test_a_new_dependent_is_validated_at_once(harness: Harness, changes_before: int) -> None:
+def test_a_new_dependent_gets_a_later_validation_and_the_others_no_more(harness: Harness, changes_before: int) -> None:
     for number in range(changes_before):
         resolver(harness).resolve(change(number))
     late = task_definition(container(GHCR), family="late", role_name="web-execution")
     harness.world = World((late,), (role("web-execution", reads=[GHCR]),), (GHCR,))
     harness.validate(request(late.arn))
-    harness.sent.messages.clear()
-    assert resolver(harness).resolve(change(9)).asked == 2
-    assert set(asked(harness)) == {str(late.arn), str(WEB)}
-    assert delays(harness) == [0, 0]
+    result = resolver(harness).resolve(change(8))
+    assert (result.affected, result.asked, result.delay_s) == (2, (2, 1)[changes_before - 1], DELAY_S)
+    assert resolver(harness).resolve(change(9)).debounced
+    assert Counter(asked(harness)) == {str(WEB): 2, str(late.arn): 1}
+
+
+def test_a_new_dependent_does_not_extend_the_time_in_which_changes_wait(keyed: Harness, ledger: Ledger) -> None:
+    for number in range(2):
+        resolver(keyed).resolve(change(number, "create-grant"))
+    for number in range(2, 5):
+        keyed.later(seconds=15)
+        use_key(ledger, revision_arn(f"new-{number}"))
+        assert resolver(keyed).resolve(change(number, "create-grant")).asked == 1
+    keyed.later(seconds=15)
+    result = resolver(keyed).resolve(change(5, "create-grant"))
+    assert (result.asked, result.delay_s) == (DEPENDENTS + 3, 0)
+
+
+def test_thirty_changes_while_dependents_are_added_cost_two_validations_of_each(keyed: Harness, ledger: Ledger) -> None:
+    for number in range(30):
+        resolver(keyed).resolve(change(number, "create-grant"))
+        use_key(ledger, revision_arn(f"new-{number:02}"))
+        keyed.later(seconds=1)
+    costs = Counter(asked(keyed))
+    assert {costs[str(arn)] for arn in KEY_USERS} == {2}
+    assert costs.total() == 2 * DEPENDENTS + 29
+
+
+def test_dependents_beyond_those_that_a_mark_can_hold_are_validated_after_each_change(
+    keyed: Harness, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resolve_change, "_COVERED_MAX", DEPENDENTS - 2)
+    results = [resolver(keyed).resolve(change(number, "create-grant")) for number in range(4)]
+    assert [each.asked for each in results] == [DEPENDENTS, DEPENDENTS, 2, 2]
+
+
+def test_the_mark_of_the_most_dependents_fits_an_item(keyed: Harness, ledger: Ledger) -> None:
+    most = frozenset(_fingerprint(revision_arn(f"family-{number}")) for number in range(resolve_change._COVERED_MAX))
+    assert len(most) == resolve_change._COVERED_MAX
+    ledger.claims.mark("x", now=keyed.now(), of=most)
+    marked = ledger.claims.marked("x", now=keyed.now())
+    assert marked is not None
+    assert len(json.dumps(list(marked.of))) < ITEM_MAX_BYTES * 0.7
 
 
 def test_a_change_is_not_left_out_after_the_later_validations_although_its_runs_clock_is_behind(
@@ -193,12 +235,13 @@ def test_no_change_relies_on_validations_that_a_dead_run_may_not_have_requested(
         harness.sent.failing.append("send_message_batch")
         with pytest.raises(Crash):
             resolver(harness).resolve(change(1))
-    with pytest.raises(NotNow, match="another run is requesting validations after changes of role"):
-        resolver(harness).resolve(change(2))
-    harness.later(seconds=CLAIM_S)
     harness.sent.messages.clear()
-    assert resolver(harness).resolve(change(2)).asked == 1
+    began = harness.now()
+    results = [resolver(harness).resolve(change(number)) for number in range(2, 11)]
+    assert [each.delay_s for each in results] == [DELAY_S, *[0] * 8]
+    assert [each.debounced for each in results] == [False, *[True] * 8]
     assert asked(harness) == [str(WEB)]
+    assert harness.now() - began <= timedelta(seconds=1), "only the first waits for the dead run"
 
 
 def test_a_change_waits_for_the_run_that_is_requesting_the_validations(

@@ -218,7 +218,7 @@ def schedule(ledger: Ledger, seed: int) -> Account:
         for _ in range(choose.choice((1, 1, 1, 2))):
             account.deliver(at + choose.choice((0.0, choose.uniform(0, 5))), body, dies_at=dies_at)
     if seed % 2:
-        account.grows_at = [choose.uniform(0, last_s)]
+        account.grows_at = sorted(choose.uniform(0, last_s) for _ in range(choose.choice((1, 5))))
     account.run()
     return account
 
