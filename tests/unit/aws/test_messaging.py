@@ -1,11 +1,14 @@
 """Messages, events and alerts: the exact requests, and what happens when AWS refuses part of them."""
 
 import hashlib
+from threading import Barrier
 from typing import Any
 
 import pytest
 
+from pullguard.aws.deadline import Deadline, check
 from pullguard.aws.messaging import Bus, NotSent, Queues, Topic
+from pullguard.domain.errors import NotNow
 from pullguard.domain.messages import Review
 from tests.fakes import Sent, revision_arn, role_arn
 from tests.flows import CAUSE, request
@@ -150,3 +153,34 @@ def test_an_alert_hides_tokens_and_its_subject_fits_sns() -> None:
     (alert,) = sent.alerts
     assert (alert["TopicArn"], alert["Subject"]) == ("arn:topic", "s" * 99)
     assert token not in f"{alert}"
+
+
+class Slow:
+    """In the place of the client of SQS: calls that wait for each other, so that they end only if made at once."""
+
+    def __init__(self, at_once: int) -> None:
+        self.together = Barrier(at_once)
+        self.sent: list[str] = []
+
+    def send_message_batch(self, **request: Any) -> dict[str, Any]:
+        check()
+        self.together.wait(timeout=10)
+        self.sent += [each["MessageBody"] for each in request["Entries"]]
+        return {}
+
+
+def test_many_batches_are_sent_eight_at_once() -> None:
+    client: Any = Slow(8)
+    requests = [request(revision_arn("web", number)) for number in range(1, 161)]
+    assert Queues(client).request("q", requests) == 160
+    assert sorted(client.sent) == sorted(each.to_json() for each in requests)
+
+
+def test_the_deadline_of_the_run_ends_what_is_sent_at_once() -> None:
+    client: Any = Slow(8)
+    deadline = Deadline()
+    deadline.end()
+    requests = [request(revision_arn("web", number)) for number in range(1, 81)]
+    with deadline.applied(), pytest.raises(NotNow):
+        Queues(client).request("q", requests)
+    assert client.sent == []

@@ -3,6 +3,8 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=Message)
 _A_BATCH = 10  # SendMessageBatch and PutEvents
+_BATCHES_AT_ONCE = 8  # a change may have thousands of dependents
 _REASON_MAX_CHARS = 1024
 _SUBJECT_MAX_CHARS = 99
 BUS_SOURCE = "pullguard"
@@ -45,19 +48,26 @@ class Queues:
         return self._send(queue_url, requests.items())
 
     def _send(self, queue_url: str, requests: Iterable[tuple[Message, int]]) -> int:
-        remaining, sent = iter(requests), 0
-        while some := list(islice(remaining, _A_BATCH)):
-            answer = self._client.send_message_batch(
-                QueueUrl=queue_url,
-                Entries=[
-                    {"Id": str(number), "MessageBody": request.to_json(), "DelaySeconds": delay_s}
-                    for number, (request, delay_s) in enumerate(some)
-                ],
-            )
-            if answer.get("Failed"):
-                raise NotSent(f"{len(answer['Failed'])} of {len(some)} messages were refused by {queue_url}")
-            sent += len(some)
-        return sent
+        """Send the batches, several at once; each thread has the deadline of the caller."""
+        remaining = iter(requests)
+        batches = list(iter(lambda: list(islice(remaining, _A_BATCH)), []))
+        if len(batches) <= 1:
+            return sum(self._send_batch(queue_url, batch) for batch in batches)
+        with ThreadPoolExecutor(_BATCHES_AT_ONCE, thread_name_prefix="send") as threads:
+            contexts = [copy_context() for _ in batches]
+            return sum(threads.map(lambda it, batch: it.run(self._send_batch, queue_url, batch), contexts, batches))
+
+    def _send_batch(self, queue_url: str, batch: list[tuple[Message, int]]) -> int:
+        answer = self._client.send_message_batch(
+            QueueUrl=queue_url,
+            Entries=[
+                {"Id": str(number), "MessageBody": request.to_json(), "DelaySeconds": delay_s}
+                for number, (request, delay_s) in enumerate(batch)
+            ],
+        )
+        if answer.get("Failed"):
+            raise NotSent(f"{len(answer['Failed'])} of {len(batch)} messages were refused by {queue_url}")
+        return len(batch)
 
     @asks("sqs:SendMessage")
     def command(self, queue_url: str, command: ValidationRequest | Review, *, group: str, message_id: str) -> None:
