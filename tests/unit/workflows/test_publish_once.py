@@ -61,30 +61,35 @@ class Mark:
         return not self.claimed and not self.set
 
 
+def publisher_to(sent: Sent, ledger: Ledger, pause: Callable[[float], None], limits: AlertLimits) -> Publisher:
+    client: Any = sent
+    return Publisher(
+        topic=Topic(client, "arn:topic"),
+        form="text",
+        claims=ledger.claims,
+        sent_alerts=SentAlertStore(ledger.entries._client, "ledger"),
+        limits=limits,
+        now=lambda: NOW,
+        pause=pause,
+    )
+
+
+def publish_with(publisher: Publisher, mark: Mark, notice: Notice = NOTICE) -> Alerted:
+    mark.write = publisher.sent_alerts._write
+    return publisher.once(
+        notice,
+        f"alert {mark.name}",
+        claim=mark.claim,
+        is_reported=mark.is_reported,
+        reported=mark.reported,
+        hold=mark.hold,
+    )
+
+
 @pytest.fixture
 def publish(ledger: Ledger) -> Publish:
-    store = SentAlertStore(ledger.entries._client, "ledger")
-
     def run(sent: Sent, mark: Mark, notice: Notice = NOTICE, limits: AlertLimits = NO_LIMITS) -> Alerted:
-        client: Any = sent
-        publisher = Publisher(
-            topic=Topic(client, "arn:topic"),
-            form="text",
-            claims=ledger.claims,
-            sent_alerts=store,
-            limits=limits,
-            now=lambda: NOW,
-            pause=mark.waits.append,
-        )
-        mark.write = store._write
-        return publisher.once(
-            notice,
-            f"alert {mark.name}",
-            claim=mark.claim,
-            is_reported=mark.is_reported,
-            reported=mark.reported,
-            hold=mark.hold,
-        )
+        return publish_with(publisher_to(sent, ledger, mark.waits.append, limits), mark, notice)
 
     return run
 
@@ -113,6 +118,17 @@ def test_a_claim_that_comes_to_no_end_sends_the_message_back(publish: Publish) -
     with pytest.raises(BeingReported):
         publish(sent, mark)
     assert (mark.waits, sent.alerts) == ([0.5] * WAITS, [])
+
+
+def test_a_batch_waits_once_for_an_alert_that_comes_to_no_end(ledger: Ledger) -> None:
+    sent, waits, batch = Sent(), list[float](), list[int]()
+    publisher = publisher_to(sent, ledger, waits.append, NO_LIMITS)
+    for name in ("x", "x", "y", "x"):
+        with pytest.raises(BeingReported):
+            publish_with(publisher, Mark(name=name, claimed=True))
+        batch.append(len(waits))
+    assert batch == [WAITS, WAITS, 2 * WAITS, 2 * WAITS]
+    assert publish_with(publisher, Mark(name="x", set=True)).why == "published before"
 
 
 def test_a_run_that_fails_to_publish_leaves_the_alert_claimed_and_unmarked(publish: Publish) -> None:

@@ -7,7 +7,7 @@ counted or not claimed, and concurrent runs cannot both take the last one that a
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -67,7 +67,7 @@ class Alerted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Publisher:
-    """Publishes alerts to the topic, within ``limits``."""
+    """Publishes alerts to the topic, within ``limits``; one object for each batch of messages."""
 
     topic: Topic
     form: Format
@@ -76,6 +76,8 @@ class Publisher:
     limits: AlertLimits
     now: Callable[[], datetime]
     pause: Callable[[float], None] = time.sleep
+    # The alerts for which the batch has waited in vain: it does not wait again, so that its other alerts are sent.
+    _busy: set[str] = field(default_factory=set, init=False)
 
     def once(
         self,
@@ -104,8 +106,9 @@ class Publisher:
             return Alerted(sent=False, why="held back for the summary", held=limit)
         if is_reported():
             return Alerted(sent=False, why="published before")
-        if self._reported_meanwhile(is_reported):
+        if what not in self._busy and self._reported_meanwhile(is_reported):
             return Alerted(sent=False, why="published by another run")
+        self._busy.add(what)
         raise BeingReported(f"{what} is being published by another run")
 
     def publish(self, notice: Notice) -> None:
