@@ -190,14 +190,6 @@ class Harness:
             ledger=self.ledger, incidents=self.incidents, services=self.services, publisher=publisher, now=self.now
         )
         summarizer = Summarizer(ledger=self.ledger, incidents=self.incidents, publisher=publisher, now=self.now)
-        reminder = Reminder(
-            incidents=self.incidents,
-            reporter=reporter,
-            publisher=publisher,
-            summarizer=summarizer,
-            every=self.reminder_every,
-            now=self.now,
-        )
         again = Recheck(
             ledger=self.ledger,
             incidents=self.incidents,
@@ -205,9 +197,16 @@ class Harness:
             validation_queue_url="validations",
             now=self.now,
         )
-        return Alerter(
-            ledger=self.ledger, publisher=publisher, reporter=reporter, reminder=reminder, again=again, now=self.now
+        reminder = Reminder(
+            incidents=self.incidents,
+            reporter=reporter,
+            publisher=publisher,
+            summarizer=summarizer,
+            again=again,
+            every=self.reminder_every,
+            now=self.now,
         )
+        return Alerter(ledger=self.ledger, publisher=publisher, reporter=reporter, reminder=reminder, now=self.now)
 
 
 @dataclass

@@ -1,14 +1,19 @@
 """Each hour people are reminded of incidents that are still open and due."""
 
+from collections import Counter
 from typing import Any
 
 import pytest
 
+from pullguard.aws.deadline import Deadline
+from pullguard.domain.errors import NotNow
+from pullguard.incidents import Member
 from pullguard.store.incidents import IncidentStore
 from pullguard.store.ledger import Ledger
 from pullguard.workflows.publish_once import CLAIM_S
+from pullguard.workflows.recheck_open import Recheck
 from pullguard.workflows.remind import Reminded
-from tests.fakes import Crash, World, container, role, task_definition
+from tests.fakes import Crash, World, container, role, secret, task_definition
 from tests.flows import Harness
 from tests.unit.workflows.incident_scene import HOURLY, SECRET, all_working, deliver, subjects, validate, world
 
@@ -126,3 +131,103 @@ def test_the_hourly_run_reports_the_unreported_incidents(harness: Harness) -> No
     harness.later(hours=1)
     assert remind(harness) == Reminded(open=1, told=1)
     assert len(harness.sent.alerts) == 1
+
+
+# --- Many incidents ----------------------------------------------------------------------------------------------
+
+OTHERS = tuple(f"g{number}" for number in range(6))
+
+
+def break_each(here: Harness, *families: str) -> None:
+    """Let each family name a missing secret of its own: an incident each."""
+    definitions = [task_definition(container(secret(f"registry/{each}")), family=each) for each in families]
+    here.world = World(tuple(definitions), (role(),), ())
+    validate(here, *families)
+
+
+@pytest.fixture
+def checked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The incidents whose members were read, each within a second of an invocation of six seconds."""
+    ids = list[str]()
+    members = IncidentStore.members
+
+    def recorded(self: IncidentStore, incident_id: str) -> tuple[Member, ...]:
+        ids.append(incident_id)
+        return members(self, incident_id)
+
+    monkeypatch.setattr(IncidentStore, "members", recorded)
+    return ids
+
+
+def remind_in_six_seconds(here: Harness, checked: list[str]) -> Reminded:
+    checked.clear()
+    with Deadline(6, clock=lambda: float(len(checked))).applied():
+        return remind(here)
+
+
+def test_an_incident_that_is_not_due_costs_one_query(harness: Harness) -> None:
+    client: Any = harness.ledger.entries._client
+    calls = Counter[str]()
+    client.meta.events.register("before-call.dynamodb", lambda model, **_: calls.update([model.name]))
+    spent = []
+    for families in (OTHERS[:2], OTHERS[2:]):
+        break_each(harness, *families)
+        deliver(harness)
+        calls.clear()
+        assert remind(harness).told == 0
+        spent.append(Counter(calls))
+    assert spent[1] - spent[0] == {"Query": 4}
+    assert set(spent[1]) == {"Query"}
+
+
+def test_with_little_time_other_incidents_are_checked_in_each_run(harness: Harness, checked: list[str]) -> None:
+    break_each(harness, *OTHERS)
+    deliver(harness)
+    seen = set[str]()
+    for _ in range(4):
+        harness.later(hours=1)
+        assert remind_in_six_seconds(harness, checked) == Reminded(open=6, unchecked=2)
+        seen.update(checked)
+    assert len(seen) == len(OTHERS)
+
+
+def test_with_little_time_each_delivery_goes_on_where_the_last_one_stopped(
+    harness: Harness, checked: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in OTHERS:
+        break_each(harness, each)
+        harness.sent.failing = ["publish"]
+        with pytest.raises(Crash):
+            deliver(harness)
+    asked, alerts = list[int](), list[int]()
+
+    def ask(_: Recheck) -> int:
+        asked.append(len(harness.sent.alerts))
+        return 0
+
+    monkeypatch.setattr(Recheck, "ask", ask)
+    for _ in range(2):
+        harness.later(minutes=3)
+        with pytest.raises(NotNow):
+            remind_in_six_seconds(harness, checked)
+        alerts.append(len(harness.sent.alerts))
+    harness.later(minutes=3)
+    assert remind_in_six_seconds(harness, checked) == Reminded(open=6, told=2, unchecked=4)
+    assert [*alerts, len(harness.sent.alerts)] == [2, 4, 6]
+    assert asked == [0, 2, 4]
+
+
+def test_the_hourly_run_reports_what_no_event_does(harness: Harness) -> None:
+    broken(harness, "f0")
+    harness.later(minutes=30)
+    harness.world = world(broken=True, families=("f0", "new"))
+    validate(harness, "new")
+    deliver(harness)
+    assert remind(harness).told == 0
+    harness.later(minutes=30)
+    assert remind(harness).told == 1
+    harness.world = world(broken=False, families=("f0", "new"))
+    validate(harness, "f0", "new")
+    harness.sent.events.clear()
+    assert remind(harness).told == 1
+    assert [each.startswith("[Pullguard] resolved: ") for each in subjects(harness)] == [False, False, True]

@@ -385,14 +385,6 @@ class Deployment:
             now=self.now,
         )
         hours = self.settings.reminder_hours
-        reminder = Reminder(
-            incidents=reporter.incidents,
-            reporter=reporter,
-            publisher=publisher,
-            summarizer=Summarizer(ledger=self.ledger, incidents=reporter.incidents, publisher=publisher, now=self.now),
-            every=timedelta(hours=hours) if hours else None,
-            now=self.now,
-        )
         again = Recheck(
             ledger=self.ledger,
             incidents=reporter.incidents,
@@ -400,6 +392,13 @@ class Deployment:
             validation_queue_url=self.settings.validation_queue_url,
             now=self.now,
         )
-        return Alerter(
-            ledger=self.ledger, publisher=publisher, reporter=reporter, reminder=reminder, again=again, now=self.now
+        reminder = Reminder(
+            incidents=reporter.incidents,
+            reporter=reporter,
+            publisher=publisher,
+            summarizer=Summarizer(ledger=self.ledger, incidents=reporter.incidents, publisher=publisher, now=self.now),
+            again=again,
+            every=timedelta(hours=hours) if hours else None,
+            now=self.now,
         )
+        return Alerter(ledger=self.ledger, publisher=publisher, reporter=reporter, reminder=reminder, now=self.now)

@@ -6,7 +6,7 @@ alert depends on the current state.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,6 @@ from pullguard.store.ledger import Ledger
 from pullguard.store.sent_alerts import HeldRemediation
 from pullguard.workflows.notify_incident import IncidentNotifier
 from pullguard.workflows.publish_once import CLAIM_S, QUIET_S, Alerted, Publisher
-from pullguard.workflows.recheck_open import Recheck
 from pullguard.workflows.remind import Reminded, Reminder
 
 
@@ -32,15 +31,13 @@ class Alerter:
     publisher: Publisher
     reporter: IncidentNotifier
     reminder: Reminder
-    again: Recheck
     now: Callable[[], datetime]
 
     def handle(self, body: str) -> Alerted | Reminded:
         """Process one message: send reminders if it comes from the schedule, otherwise alert about its event."""
         event = parse_object(body)
         if (event.get("source"), event.get("detail-type")) == ("aws.events", "Scheduled Event"):
-            reminded = self.reminder.remind()
-            return replace(reminded, asked=self.again.ask())
+            return self.reminder.remind()
         return self.alert(body)
 
     def alert(self, body: str) -> Alerted:

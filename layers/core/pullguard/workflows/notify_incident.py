@@ -81,6 +81,15 @@ class IncidentNotifier:
             known = stored or self.incidents.record(incident_id)
         return sent
 
+    def has_changed(self, known: Incident) -> bool:
+        """Whether an open incident no longer is in its stored state ``known``, or families have joined it.
+
+        Its event was lost, or the families joined within the quiet period.
+        """
+        members = self.incidents.members(known.id)
+        lead = leading(known, members)
+        return lead is None or lead.state != Member.of(known.lead).state or self._has_joined(known, *members)
+
     def _after(
         self, incident_id: str, known: Incident | None, arrived: FindingRecord | None
     ) -> tuple[Incident | None, tuple[Member, ...]]:
