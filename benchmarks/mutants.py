@@ -22,10 +22,12 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+from benchmarks.forked_tests import client
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 TOOLS: Final = ROOT / ".tools/mutants/bin"
@@ -33,6 +35,8 @@ PYTHON: Final = ROOT / ".venv/bin/python"
 SESSIONS: Final = ROOT / "build/mutants"
 PLAN: Final = SESSIONS / "plan.sqlite"
 CORE: Final = "layers/core/pullguard"
+# The server has imported what pytest would like to rewrite.
+_PYTEST: Final = ("-q", "-x", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 SEED, SAMPLE = 1, 300
 EXCLUDED: Final = (
     # TypeErrors for sets, times and text: any test that reaches the line kills them. ``-`` to ``+`` and ``|`` to ``&``
@@ -277,23 +281,46 @@ def results(module: Module) -> list[Mutant]:
     return list(read(_run(TOOLS / "cosmic-ray", "dump", module.session).splitlines()))
 
 
+@contextmanager
+def serving(copy: Path, environment: dict[str, str]) -> Iterator[Path]:
+    """Serve pytest for the tests of a copy; yield the server's socket.
+
+    Python tells compiled code apart by its time in seconds, and several mutants may come in one: none is written.
+    """
+    path = copy / "pytest.socket"
+    command = (PYTHON, "-m", "benchmarks.forked_tests", path)
+    environment = environment | {"PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(command, cwd=copy, env=environment, stdout=subprocess.DEVNULL) as server:
+        while not path.exists():
+            if server.poll() is not None:
+                raise SystemExit("the server of tests did not start")
+            time.sleep(0.1)
+        try:
+            yield path
+        finally:
+            server.terminate()
+
+
 def execute(module: Module) -> None:
     """Run the mutants of a module's session that have no result, in a copy of the repository."""
-    pytest = (str(PYTHON), "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider")
-    # Most mutants die by the examples in the tests of the module's name; the rest need not even be collected then.
-    examples, every = (*pytest, "-m", "not hypothesis", *module.tests), (*pytest, *module.tests, *module.more)
-    test = ("sh", "-c", f"{shlex.join(examples)} && {shlex.join(every)}")
     with tempfile.TemporaryDirectory(prefix="mutants-") as name:
         copy = Path(name)
         _copy_to(copy)
         environment = _environment(copy)
-        # Without a mutation the tests pass; this also compiles everything once.
-        began = time.monotonic()
-        _run(*test, cwd=copy, environment=environment)
-        timeout_s = 20 + 4 * (time.monotonic() - began)
-        configuration = module.session.with_suffix(".toml")
-        configuration.write_text(_configuration([module.path], shlex.join(test), timeout_s), encoding="utf-8")
-        _run(TOOLS / "cosmic-ray", "exec", configuration, module.session, cwd=copy, environment=environment)
+        # A run in which anything fails counts as one that kills; so the same runs pass without a mutation. The first
+        # compiles everything.
+        _run(PYTHON, "-m", "pytest", *_PYTEST, *module.tests, *module.more, cwd=copy, environment=environment)
+        with serving(copy, environment) as server:
+            # Most mutants die by the examples in the tests of the module's name; the rest are not even collected then.
+            examples = client(server, *_PYTEST, "-m", "not hypothesis", *module.tests)
+            every = client(server, *_PYTEST, *module.tests, *module.more)
+            test = ("sh", "-c", f"{shlex.join(examples)} && {shlex.join(every)}")
+            began = time.monotonic()
+            _run(*test, cwd=copy, environment=environment)
+            timeout_s = 20 + 4 * (time.monotonic() - began)
+            configuration = module.session.with_suffix(".toml")
+            configuration.write_text(_configuration([module.path], shlex.join(test), timeout_s), encoding="utf-8")
+            _run(TOOLS / "cosmic-ray", "exec", configuration, module.session, cwd=copy, environment=environment)
     found = Counter(each.outcome for each in results(module))
     print(f"{module.path}: {dict(found)}", file=sys.stderr, flush=True)
 

@@ -1,12 +1,15 @@
 """What benchmarks/mutants.py leaves out, how it samples, and what it reports; without cosmic-ray."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from benchmarks import mutants
-from benchmarks.mutants import Meaningless, Mutant, read, report, sampled
+from benchmarks.forked_tests import client
+from benchmarks.mutants import ROOT, Meaningless, Mutant, read, report, sampled
 
 SOURCE = """
 @dataclass(frozen=True)
@@ -93,3 +96,20 @@ def test_each_module_has_tests_of_its_name_and_a_session_of_its_own(module: muta
 def test_the_modules_that_decide_are_covered_in_full() -> None:
     full = {Path(each.path).stem for each in mutants.modules() if not each.sampled}
     assert full == {"opt_in", "consent", "role_policy", "role_state", "role_item", "policy_document"}
+
+
+def test_forked_runs_end_as_pytest_does_and_see_changed_code(tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(
+        "from it import answer\n\n\ndef test_it() -> None:\n    assert answer() == 1\n"
+    )
+    code = tmp_path / "it.py"
+    with mutants.serving(tmp_path, {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}) as server:
+        run = client(server, "-q", "-p", "no:cacheprovider", "test_it.py")
+        for answer, status in (("1", 0), ("2", 1), ("1 +", 2), ("1", 0)):
+            code.write_text(f"def answer() -> int:\n    return {answer}\n")
+            assert subprocess.run(run, check=False).returncode == status, answer
+        code.write_text("while True:\n    pass\n")
+        with pytest.raises(subprocess.TimeoutExpired):
+            subprocess.run(run, timeout=1, check=False)
+        code.write_text("def answer() -> int:\n    return 1\n")
+        assert subprocess.run(run, check=False, timeout=60).returncode == 0
