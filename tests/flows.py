@@ -137,6 +137,7 @@ class Harness:
             reregister_queue_url="reregistrations.fifo",
             mode=self.mode,
             rules=self.rules,
+            policy=OWN_POLICY,
             home=HOME,
             now=self.now,
         )

@@ -347,6 +347,18 @@ PLACES: dict[str, tuple[Any, bool]] = {
     ),
     "once-its-reference-is-corrected": (container(str(GHCR.arn)[:-6] + "OldOld"), True),
     "where-credentials-are-missing": (container(None), True),
+    "another-secret-whose-name-begins-with-its-name": (
+        container(
+            HUB, image="docker.io/acme/web:1", secrets=[{"name": "X", "valueFrom": f"{str(GHCR.arn)[:-7]}-2-AbCdEf"}]
+        ),
+        False,
+    ),
+    "in-a-policy-by-its-name-and-any-suffix": (
+        container(
+            HUB, image="docker.io/acme/web:1", environment=[{"name": "X", "value": f"{str(GHCR.arn)[:-7]}-??????"}]
+        ),
+        True,
+    ),
     "another-secret": (container(HUB, image="docker.io/acme/web:1"), False),
 }
 

@@ -4,6 +4,7 @@ A need is judged as if no stack's Pullguard policy existed. So a grant that one 
 superfluous, and a grant of ours is needed for as long as nothing else gives the access.
 """
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -96,6 +97,17 @@ def wanted_by(facts: Iterable[Facts], rules: Rules, mode: Mode) -> dict[Arn, Wan
     return found
 
 
+def without_other_stacks(facts: Facts, policy: str) -> Facts | None:
+    """Return the facts as if no other stack had granted anything; None if none has.
+
+    ``policy`` is the name of this stack's policy; that of the former name may be its own.
+    """
+    if not isinstance(facts.role, Role):
+        return None
+    alone = _without_pullguard(facts.role, but=(policy, POLICY_NAME))
+    return None if alone == facts.role else replace(facts, role=alone)
+
+
 def role_needs(
     role: Role,
     facts: Iterable[Facts],
@@ -148,7 +160,9 @@ def names(facts: Facts, secret: Arn) -> bool:
     missing = (each for container in bare for each in candidates_for(facts, container))
     if any(isinstance(each, Secret) and each.arn == secret for each in (*facts.described, *missing)):
         return True
-    return str(secret)[:-7] in str(facts.task_definition.raw)
+    # With or without the suffix or a wildcard for it, and not as the beginning of another name.
+    named = re.escape(str(secret)[:-7]) + r"(-([A-Za-z0-9]{6}|[?*]+))?(?![A-Za-z0-9/_+=.@!-])"
+    return re.search(named, str(facts.task_definition.raw)) is not None
 
 
 def _judged(found: Lookup[Secret], secret: Arn, role: Role, *, observes: bool) -> Need:
@@ -166,8 +180,9 @@ def _judged(found: Lookup[Secret], secret: Arn, role: Role, *, observes: bool) -
     )
 
 
-def _without_pullguard(role: Role) -> Role:
-    """Return the role without the policies of any stack of Pullguard."""
+def _without_pullguard(role: Role, *, but: Collection[str] = ()) -> Role:
+    """Return the role without the policies of any stack of Pullguard, except those that are called ``but``."""
     if not isinstance(role.inline_policies, tuple):
         return role
-    return replace(role, inline_policies=tuple(each for each in role.inline_policies if not is_pullguards(each.name)))
+    left = tuple(each for each in role.inline_policies if each.name in but or not is_pullguards(each.name))
+    return replace(role, inline_policies=left)

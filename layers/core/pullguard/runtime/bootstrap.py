@@ -75,6 +75,7 @@ class Deployment:
         "verify_credentials",
         "cross_check",
         "registry_ca_bundle",
+        "stack_name",
     )
     EXECUTOR_NEEDS: ClassVar = (*_PLANNER_NEEDS, "validation_queue_url", "writes_per_hour", "stop_parameter")
     PATCHER_NEEDS: ClassVar = (
@@ -186,6 +187,13 @@ class Deployment:
             redeploy_on_rotation=self.settings.redeploy_on_rotation,
         )
 
+    @property
+    def policy(self) -> str:
+        """The name of this stack's policy on roles."""
+        from pullguard.domain.policy_document import own_policy_name
+
+        return own_policy_name(self.settings.region, self.settings.stack_name)
+
     def readers(self) -> "AwsReaders":
         """Return readers that never read a secret's value and ask no registry."""
         from pullguard.aws.readers import AwsReaders
@@ -247,6 +255,7 @@ class Deployment:
             reregister_queue_url=self.settings.reregister_queue_url,
             mode=self.settings.mode,
             rules=self.rules,
+            policy=self.policy,
             home=self.home,
             now=self.now,
         )
@@ -296,7 +305,6 @@ class Deployment:
     def patcher(self) -> "RolePatcher":
         """Return the workflow that writes our policy on roles."""
         from pullguard.aws.iam import Iam
-        from pullguard.domain.policy_document import own_policy_name
         from pullguard.domain.role_policy import RevocationRules
         from pullguard.workflows.patch_role import RolePatcher
 
@@ -306,7 +314,7 @@ class Deployment:
             iam=Iam(self.clients.get("iam")),
             definition_store=self.definition_store,
             starts=self.starts,
-            policy=own_policy_name(settings.region, settings.stack_name),
+            policy=self.policy,
             rules=RevocationRules(
                 unneeded=settings.revoke_unused_grants,
                 without_consent=settings.revoke_without_consent,

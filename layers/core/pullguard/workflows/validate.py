@@ -41,6 +41,7 @@ from pullguard.incidents.finding_lifecycle import advance
 from pullguard.planning.planner import Rules, distinct, make_plan, next_actions
 from pullguard.planning.preview import after_registering, in_words
 from pullguard.planning.redeployment import redeployments, verified
+from pullguard.planning.role_needs import without_other_stacks
 from pullguard.planning.scope import in_scope, is_certain, is_gone, not_answered, tags_of
 from pullguard.store.entries import Entry
 from pullguard.store.ledger import Ledger
@@ -81,7 +82,10 @@ class Forwarded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validator:
-    """Validates task definitions. Create one per batch, since ``readers`` cache their answers. Thread-safe."""
+    """Validates task definitions. Create one per batch, since ``readers`` cache their answers. Thread-safe.
+
+    ``policy`` is the name of this stack's policy on roles.
+    """
 
     readers: Readers
     ledger: Ledger
@@ -94,6 +98,7 @@ class Validator:
     reregister_queue_url: str
     mode: Mode
     rules: Rules
+    policy: str
     home: Home
     now: Callable[[], datetime]
     done: dict[tuple[Arn, bool, bool], Validated] = field(default_factory=dict)
@@ -203,7 +208,7 @@ class Validator:
             gone=gone,
             now=now,
         )
-        plan = make_plan(facts, examination.findings, self.rules) if isinstance(facts, Facts) else Plan()
+        plan = self._plan(facts, examination.findings) if isinstance(facts, Facts) else Plan()
 
         # apply
         if isinstance(facts, Facts) and not gone:
@@ -274,7 +279,8 @@ class Validator:
         first = examine(facts)
         asks = request.provenance.kind in {FAILED_START, *MAYBE_UNUSED} or self._may_redeploy(request)
         is_open = leaves_open(entry, first)
-        if not (first.findings or asks or facts.accepted or is_open):
+        alone = without_other_stacks(facts, self.policy)
+        if not (first.findings or asks or facts.accepted or is_open or (alone and examine(alone).findings)):
             return first, facts
         tasks = request.provenance.kind == FAILED_START or is_open
         usage = self.readers.usage(facts.task_definition, tasks=tasks)
@@ -282,6 +288,16 @@ class Validator:
         if facts.accepted and isinstance(facts.usage, Usage) and facts.usage.has_pulled:
             self.ledger.entries.keep_pulled(request.task_definition, now=facts.now)
         return (examine(facts) if in_scope(facts) else nothing), facts
+
+    def _plan(self, facts: Facts, findings: tuple[Finding, ...]) -> Plan:
+        """Plan what to do; access that another stack has granted does not count, since that stack may revoke it."""
+        plan, alone = make_plan(facts, findings, self.rules), without_other_stacks(facts, self.policy)
+        if alone is None or not in_scope(facts):
+            return plan
+        planned = {each.secret for each in plan.actions if isinstance(each, Grant)}
+        actions = make_plan(alone, examine(alone).findings, self.rules).actions
+        grants = (each for each in actions if isinstance(each, Grant) and each.secret not in planned)
+        return replace(plan, actions=(*grants, *plan.actions))
 
     def _as_observed(self, examination: Examination, facts: Facts | Missing | Unreadable) -> Examination:
         """Mark the findings in observe mode: an alert must not announce a fix that does not follow."""

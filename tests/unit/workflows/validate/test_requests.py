@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 
 from pullguard.domain.actions import Mode
+from pullguard.domain.policy_document import POLICY_NAME, own_policy_name, policy_document
+from pullguard.domain.role import NamedPolicy
 from pullguard.domain.usage import Usage
 from pullguard.domain.verification import Verification
 from pullguard.planning.planner import Rules
-from tests.fakes import NOW, Crash, World, container, key, revision_arn, role, secret, service, task_definition
-from tests.flows import request
+from tests.fakes import NOW, Crash, World, container, granted, key, revision_arn, role, secret, service, task_definition
+from tests.flows import OWN_POLICY, request
 from tests.unit.workflows.granted_role import keep, recorded
 from tests.unit.workflows.validate.scene import BROKEN, GHCR, HEALTHY, KEYED, STALE, SetUp
 
@@ -55,6 +57,35 @@ def test_grants_to_one_role_are_made_one_after_the_other_and_another_roles_besid
         here.validate(request(each.arn), message_id=f"m-{each.family}")
     web, api, batch = (message["MessageGroupId"] for message in here.sent.messages)
     assert web == api != batch
+
+
+def granted_by(name: str) -> World:
+    """The broken world after a stack has granted the secret in its policy ``name``."""
+    policy = NamedPolicy(name=name, document=policy_document(granted(GHCR)))
+    return replace(BROKEN, roles=(role(inline_policies=(policy,)),), asked=[])
+
+
+def test_access_that_another_stack_granted_is_asked_for_since_that_stack_may_revoke_it(harness: SetUp) -> None:
+    here = harness(granted_by(own_policy_name("eu-west-1", "pullguard")))
+    validated = here.validate()
+    assert (validated.findings, validated.asked) == (0, 1)
+    assert [each["task_definition"] for each in here.sent.bodies("grants.fifo")] == [str(revision_arn())]
+    (grant,) = here.ledger.entries.asked(role().arn, now=NOW)
+    assert grant.secret == GHCR.arn
+
+
+@pytest.mark.parametrize("name", [OWN_POLICY, POLICY_NAME])
+def test_access_that_this_stack_granted_is_asked_for_no_more(harness: SetUp, name: str) -> None:
+    here = harness(granted_by(name))
+    assert here.validate().asked == 0
+    assert here.sent.messages == []
+
+
+def test_beside_another_stacks_grant_an_unused_revision_needs_none(harness: SetUp) -> None:
+    world = granted_by(own_policy_name("eu-west-1", "pullguard"))
+    unused = Usage(newest=False, services=(), tasks=())
+    here = harness(replace(world, running=unused))
+    assert here.validate().asked == 0
 
 
 def test_a_new_revision_is_asked_for_in_the_group_of_its_family(harness: SetUp) -> None:
