@@ -17,7 +17,7 @@ from typing import Final
 
 import pytest
 
-# What tests/conftest.py imports, and pytest's plugins.
+# The imports of tests/conftest.py, and pytest's plugins.
 _IMPORTED: Final = (
     *("_hypothesis_pytestplugin", "boto3", "greenlet", "hypothesis", "jsonpath_ng.ext", "jsonschema"),
     *("moto.core.responses", "moto.ecs.responses", "moto.iam.models", "moto.kms.models", "moto.secretsmanager.models"),

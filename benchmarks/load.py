@@ -1,9 +1,9 @@
 """How does the work grow, at ECS's quotas? ``python -m benchmarks.load`` prints the figures of docs/benchmarks.md.
 
 Three things grow: families in a sweep, task definitions whose secret breaks at once, and services in the account while
-one revision is registered. The real handlers run in one process, in as many instances as the template allows. What they
-read comes from benchmarks/stub.py, which throttles as ECS does. Ledger and queues are in memory; bus and topic are
-moto's. Delays and waits are real, so that the measured time compares with the one that the quotas impose.
+one revision is registered. The real handlers run in one process, in as many instances as the template allows. They read
+from benchmarks/stub.py, which throttles as ECS does. Ledger and queues are in memory; bus and topic are moto's.
+Delays and waits are real, so that the measured time compares with the one that the quotas impose.
 
 Then it prints the figures of the other benchmarks beside their goals. Nothing leaves this machine.
 """
