@@ -16,18 +16,17 @@ from pullguard.domain.lookup import Document
 from pullguard.domain.policy_document import POLICY_NAME, Granted, OwnPolicy, read_own, render
 from pullguard.domain.provenance import Provenance
 from pullguard.domain.role import Role
-from pullguard.domain.role_item import RUN_MAX, GrantRecord, PolicyWrite, RoleItem
-from pullguard.domain.write_history import Write, additions
+from pullguard.domain.role_item import RUN_MAX, PolicyWrite, RoleItem
+from pullguard.domain.write_history import Write
 from pullguard_cli.asking import confirmed
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.difference import difference, print_difference
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun
 from pullguard_cli.operations.held import resume_command
-from pullguard_cli.operations.rollback_target import Target, choose, disagreements
+from pullguard_cli.operations.rollback_target import KIND, Target, choose, disagreements
 from pullguard_cli.operations.stopping import stop_by
 from pullguard_cli.printing import output, says
 
-KIND: Final = "Rollback"
 WAIT_S: Final = 5.0
 _ATTEMPTS_MAX: Final = 5
 
@@ -103,8 +102,7 @@ def _keep(
     with aws_errors():
         _hold(deployment, arn, target, reason=reason)
         item, at = _settled(deployment, arn), datetime.now(UTC)
-        same = PolicyWrite(id="", policy=deployment.policy_name, at=at, before=target.grants, after=target.grants)
-        aligned = replace(item, grants=_aligned(item, same, target, writes))
+        aligned = replace(item, grants=target.records(item, writes, at))
         if aligned != item and not deployment.ledger.roles.replace(arn, item, aligned):
             raise CannotRun(f"Another run changed what the ledger keeps of {arn}. The role is held: run this again.")
     console.print(says(_held(deployment, arn)))
@@ -124,10 +122,10 @@ def _write(deployment: Deployment, role: Role, target: Target, *, reason: str, w
             at=at,
             before=own.grants,
             after=target.grants,
-            users={str(each.secret): target.task_definition for each in target.grants if target.task_definition},
             provenance=Provenance(kind=KIND, event_id=str(uuid4()), at=at),
             by=deployment.connection.caller,
         )
+        write = target.planned(write, item, writes)
         if not deployment.ledger.roles.replace(arn, item, replace(item, writes=(*item.writes, write))):
             raise CannotRun(f"Another run changed what the ledger keeps of {arn}. The role is held: run this again.")
         try:
@@ -161,22 +159,10 @@ def _close(deployment: Deployment, arn: Arn, write: PolicyWrite, target: Target,
     for _ in range(_ATTEMPTS_MAX):
         item = deployment.ledger.roles.item(arn)
         known = tuple(write if each.id == write.id else each for each in item.writes)
-        grants = item.grants if write.outcome == "refused" else _aligned(item, write, target, writes)
+        grants = item.grants if write.outcome == "refused" else target.records(item, writes, write.at)
         if deployment.ledger.roles.replace(arn, item, replace(item, grants=grants, writes=known)):
             return
     raise CannotRun(f"The outcome of the write to {arn} could not be recorded. The role is held: run this again.")
-
-
-def _aligned(item: RoleItem, write: PolicyWrite, target: Target, writes: tuple[Write, ...]) -> tuple[GrantRecord, ...]:
-    wanted = {grant.secret: grant for grant in target.grants}
-    kept = tuple(each for each in item.grants if each.granted.secret in wanted)
-    known = {each.granted.secret for each in kept}
-    again = (
-        GrantRecord(granted=grant, task_definition=task_definition, granted_at=write.at)
-        for grant, task_definition in additions(writes).items()
-        if wanted.get(grant.secret) == grant and grant.secret not in known
-    )
-    return (*kept, *again)
 
 
 def _hold(deployment: Deployment, arn: Arn, target: Target, *, reason: str) -> None:

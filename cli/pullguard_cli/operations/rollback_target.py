@@ -1,7 +1,7 @@
-"""Choose the policy version that a rollback restores, and check whether the owners still consent to its grants."""
+"""Choose the policy version that a rollback restores, and say which of its grants are ours and have consent."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -12,12 +12,13 @@ from pullguard.domain.errors import shown
 from pullguard.domain.lookup import NotAsked, Unreadable
 from pullguard.domain.policy_document import Granted, OwnPolicy, parse_own
 from pullguard.domain.role import Role
-from pullguard.domain.role_item import RUN_MAX
+from pullguard.domain.role_item import RUN_MAX, GrantRecord, PolicyWrite, RoleItem
 from pullguard.domain.secret import Secret
-from pullguard.domain.write_history import Write
+from pullguard.domain.write_history import Write, additions
 from pullguard_cli.deployment import Deployment
 from pullguard_cli.failures import CannotRun
 
+KIND: Final = "Rollback"
 NO_POLICY: Final = "none"
 _NAMED_MAX: Final = 5
 
@@ -41,6 +42,31 @@ class Target:
     def matches(self, own: OwnPolicy) -> bool:
         """Whether the current policy has the same grants."""
         return set(own.grants) == set(self.grants)
+
+    def records(self, item: RoleItem, writes: tuple[Write, ...], at: datetime) -> tuple[GrantRecord, ...]:
+        """Return the grant records that belong to ``grants``: kept, or made again ``at`` that time.
+
+        A rollback vouches for nothing: it also puts back what this stack never granted.
+        """
+        wanted = {grant.secret: grant for grant in self.grants}
+        kept = tuple(each for each in item.grants if each.granted.secret in wanted)
+        known = {each.granted.secret for each in kept}
+        again = (
+            GrantRecord(granted=grant, task_definition=task_definition, granted_at=at)
+            for grant, task_definition in additions(each for each in writes if each.cause != KIND).items()
+            if wanted.get(grant.secret) == grant and grant.secret not in known
+        )
+        return (*kept, *again)
+
+    def planned(self, write: PolicyWrite, item: RoleItem, writes: tuple[Write, ...]) -> PolicyWrite:
+        """Return ``write`` with what it leaves in the policy: grants of this stack, and those without a grant record.
+
+        The latter stay strangers'. Otherwise the next reconciliation would adopt them, and revoke them later.
+        """
+        ours = {each.granted.secret for each in self.records(item, writes, write.at)}
+        after = {each.secret for each in self.grants}
+        users = {str(each): self.task_definition for each in sorted(after & ours) if self.task_definition}
+        return replace(write, after=self.grants, users=users, strangers=tuple(sorted(after - ours)))
 
 
 def choose(writes: tuple[Write, ...], own: OwnPolicy, to: str | None, role: Arn) -> Target:

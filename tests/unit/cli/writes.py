@@ -76,6 +76,7 @@ def record_only(
         before=grants_of(before),
         after=grants_of(after),
         users={str(each.secret): TASK_DEFINITION for each in grants_of(after)},
+        strangers=(THEIRS.secret,) if THEIRS in grants_of(after) else (),
         provenance=Provenance(kind="RegisterTaskDefinition", event_id=f"e-{write_id[2:]}", at=at),
         outcome=outcome,
     )

@@ -211,6 +211,10 @@ DEAD: dict[str, tuple[PolicyWrite, list[tuple[str, str]]]] = {
     "what-it-added": (a_write((), granted(GHCR)), [("grant", str(GHCR.arn))]),
     "a-new-key": (a_write((Granted(secret=KEYED.arn, key=None),), granted(KEYED)), [("grant", str(KEYED.arn))]),
     "nothing-of-what-stayed": (a_write(granted(HUB), granted(GHCR, HUB)), [("grant", str(GHCR.arn))]),
+    "nothing-of-others-that-a-rollback-put-back": (
+        a_write((), granted(GHCR, HUB), strangers=(HUB.arn,)),
+        [("grant", str(GHCR.arn))],
+    ),
     "what-iam-did-not-show-any-more": (
         a_write(granted(GHCR), granted(GHCR, HUB), restored=(GHCR.arn,)),
         [("grant", str(GHCR.arn)), ("grant", str(HUB.arn))],

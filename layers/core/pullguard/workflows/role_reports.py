@@ -271,9 +271,12 @@ def _beside(write: PolicyWrite) -> str:
 
 
 def _new(write: PolicyWrite) -> tuple[Arn, ...]:
-    """Return the secrets whose grants a write brings into its policy; they may have moved there from the former one."""
+    """Return the secrets whose grants a write brings into its policy; they may have moved there from the former one.
+
+    A grant that a rollback puts back without a record of it is not reported as this stack's.
+    """
     known = {each for each in write.before if each.secret not in write.restored}
-    return tuple(each.secret for each in write.after if each not in known)
+    return tuple(each.secret for each in write.after if each not in known and each.secret not in write.strangers)
 
 
 def _named(deeds: Iterable[Deed]) -> Iterator[WrittenGrant]:

@@ -3,17 +3,20 @@
 import json
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from pullguard.aws.iam import Iam
 from pullguard.domain.errors import Denied, NotNow
-from pullguard.domain.policy_document import POLICY_NAME, Granted, policy_document
-from pullguard.domain.role_item import RUN_MAX
+from pullguard.domain.policy_document import POLICY_NAME, Granted, policy_document, read_own
+from pullguard.domain.role_item import RUN_MAX, SHOWS_AFTER
+from pullguard.domain.role_policy import STRANGER, Need, Needs, RevocationRules, RolePolicyChange, role_policy_change
+from pullguard.domain.role_state import RoleState, own_grants
 from pullguard.domain.stop import Stop
 from pullguard.store.roles import RoleStore
+from tests.fakes import NOW
 from tests.unit.cli.conftest import Run
 from tests.unit.cli.deployed import Stack, create_stack
 from tests.unit.cli.writes import (
@@ -224,3 +227,64 @@ def test_a_grant_of_another_stack_is_restored_without_a_record(run: Run, stack: 
     run("rollback", "web-execution", "--yes")
     assert standing() == policy(ONE, TWO, THEIRS)
     assert set(stack.ledger.roles.granted(ROLE)) == {ONE, TWO}
+
+
+def later(stack: Stack) -> tuple[set[Granted], RolePolicyChange]:
+    """Return the grants that are the stack's own once IAM shows the rollback, and what the stack then changes."""
+    item, now = stack.ledger.roles.item(ROLE), datetime.now(UTC) + SHOWS_AFTER
+    state = RoleState(
+        created_at=NOW - timedelta(days=90),
+        policy=OWN_POLICY,
+        own=read_own(OWN_POLICY, standing()),
+        grants=item.grants,
+        writes=item.writes,
+    )
+    refused = Need(has_consent=False, is_named=False, why_not="an owner does not consent")
+    needs = Needs(secrets={THEIRS.secret: refused}, is_complete=True)
+    rules = RevocationRules(unneeded=True, without_consent=True, grace=timedelta())
+    own = {each.granted for each in own_grants(state, now).values() if each.granted in state.own.grants}
+    return own, role_policy_change(state, needs, rules, now)
+
+
+STRANGERS: dict[str, tuple[str | None, str | None]] = {
+    "it-stayed": (policy(ONE, TWO, THEIRS), policy(ONE, TWO, THREE, THEIRS)),
+    "it-is-put-back": (policy(ONE, TWO, THEIRS), policy(ONE)),
+}
+
+
+@pytest.mark.parametrize("ends", ["closed", "died"])
+@pytest.mark.parametrize("texts", STRANGERS.values(), ids=STRANGERS)
+def test_a_grant_of_others_is_not_adopted_by_a_rollback(
+    run: Run, stack: Stack, monkeypatch: pytest.MonkeyPatch, texts: tuple[str | None, str | None], ends: str
+) -> None:
+    write(stack, 3, *texts)
+    put_role_policy = Iam.put_role_policy
+
+    def put_and_die(*parameters: Any) -> None:
+        put_role_policy(*parameters)
+        raise NotNow("IAM does not answer")
+
+    if ends == "died":
+        monkeypatch.setattr(Iam, "put_role_policy", put_and_die)
+    assert run("rollback", "web-execution", "--yes").code == (2 if ends == "died" else 0)
+    made = stack.ledger.roles.item(ROLE).writes[-1]
+    assert made.outcome == ("planned" if ends == "died" else "done")
+    assert made.strangers == (THEIRS.secret,)
+    assert made.users == dict.fromkeys((str(ONE.secret), str(TWO.secret)), TASK_DEFINITION)
+    assert standing() == texts[0]
+    own, change = later(stack)
+    assert own == {ONE, TWO}
+    assert (change.kind, change.reported) == ("nothing", {THEIRS.secret: STRANGER})
+
+
+def test_a_grant_of_others_that_a_rollback_put_back_is_not_adopted_by_the_next_one(run: Run, stack: Stack) -> None:
+    write(stack, 3, policy(ONE, TWO, THEIRS), policy(ONE))
+    run("rollback", "web-execution", "--yes")
+    restored = versions(run)[0]
+    assert "already matches" in run("rollback", "web-execution", "--yes", "--to", restored).out
+    assert set(stack.ledger.roles.granted(ROLE)) == {ONE, TWO}
+    run("rollback", "web-execution", "--yes", "--to", "none")
+    run("rollback", "web-execution", "--yes")
+    assert standing() == policy(ONE, TWO, THEIRS)
+    own, _ = later(stack)
+    assert own == set(stack.ledger.roles.granted(ROLE)) == {ONE, TWO}
