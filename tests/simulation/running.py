@@ -8,10 +8,10 @@ def broken(operations: list[Operation], seed: int, without: frozenset[str] = fro
     return {each.invariant for each in World(operations, seed, without=without).run()}
 
 
-def explained(seed: int, invariant: str) -> str:
+def explained(seed: int, invariant: str, without: frozenset[str] = frozenset()) -> str:
     """Return the shortest history that breaks the same invariant, and what happens in it."""
-    operations, schedule = shrunk(history(seed), seed, lambda some, other: invariant in broken(some, other))
-    world = World(operations, schedule, is_logged=True)
+    operations, schedule = shrunk(history(seed), seed, lambda some, other: invariant in broken(some, other, without))
+    world = World(operations, schedule, without=without, is_logged=True)
     world.run()
     return "\n".join(
         [
