@@ -138,7 +138,7 @@ def _replacements(r: random.Random) -> Iterator[Step]:
 
 
 def _edits(r: random.Random) -> Iterator[Step]:
-    """Somebody edits our policy while we write it."""
+    """Somebody edits our policy while we write it; perhaps a rollback follows."""
     first, second = r.sample(NAMES, 2)
     region = REGIONS[0]
     policy = POLICIES[region]
@@ -151,6 +151,8 @@ def _edits(r: random.Random) -> Iterator[Step]:
     yield "register", ("t1", region, second)
     if r.random() < 0.3:
         yield r.choice((("untag", (first,)), ("deregister", ("t1",)), ("lose_ledger", (region,))))
+    if r.random() < 0.3:
+        yield "rollback", (region,)
 
 
 def shrunk(

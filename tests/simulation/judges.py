@@ -91,7 +91,8 @@ class Judges:
     def planned(self, stack: "Stack") -> None:
         """Note what a stack has planned to grant: from then on its grant and somebody's are the same."""
         if (writes := stack.ledger.item.writes) and writes[-1].outcome == "planned":
-            self._planned |= {(stack.region, each.secret) for each in set(writes[-1].after) - set(writes[-1].before)}
+            new = {each.secret for each in set(writes[-1].after) - set(writes[-1].before)} - set(writes[-1].strangers)
+            self._planned |= {(stack.region, each) for each in new}
 
     def granted_long_ago(self, region: str, secret: Arn, at: float) -> None:
         self._standing[region, secret] = Standing(at, None)

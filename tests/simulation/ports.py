@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Any
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied, NotNow
 from pullguard.domain.policy_document import Granted
+from pullguard.domain.provenance import Provenance
 from pullguard.domain.role_item import RUN_MAX, GrantRecord, PolicyWrite, RoleItem, WriteOutcome
 from pullguard.domain.role_policy import Need, Needs, RolePolicyChange
 from pullguard.domain.role_state import RoleState
 from pullguard.domain.stop import Stop
+from pullguard.domain.write_history import Write
+from pullguard.store.roles import history_record
 from pullguard.workflows.reconcile_role import LAST_CHECK_AFTER, Extent, Seen
 from pullguard.workflows.write_checks import Held
+from pullguard_cli.failures import CannotRun
+from pullguard_cli.operations.rollback_target import KIND, NO_POLICY, choose
 from tests.simulation.truth import FORMER, HOUR_S, ROLE, Role, TaskDefinition, clock, name_of
 
 if TYPE_CHECKING:
@@ -51,6 +56,7 @@ class Ports:
             self.world.note("    (the item has changed since)")
             return False
         ledger.item = replace(new, sequence=known.sequence + 1)
+        ledger.history |= {each.id: each for each in new.writes}
         self.world.judges.planned(self.stack)
         return True
 
@@ -209,32 +215,62 @@ class FollowUpMessages:
 
 
 def roll_back(ports: Ports, write_id: str) -> None:
-    """Hold the role, wait until no run can write any more, and take our policy away, as ``pullguard rollback`` does."""
+    """Hold the role and put an earlier version of our policy back, as ``pullguard rollback`` does."""
     world, stack = ports.world, ports.stack
-    while not ports.replace(ROLE, item := ports.item(ROLE), replace(item, hold=HOLD)):
-        pass
-    while "wait" not in world.without and any(
-        each.outcome == "planned" and clock(world.now) - each.at <= RUN_MAX for each in stack.ledger.item.writes
-    ):
-        world.pause(5)
+    seen = ports.read(ROLE, ports.item(ROLE))
+    if seen is None:
+        return
+    writes, own, item = _history(stack), seen.state.own, ports.item(ROLE)
+    former = {each.secret for each in seen.state.former.grants}
+    if former & {each.granted.secret for each in item.grants}:
+        return  # they move first
+    try:
+        target = choose(writes, own, world.random.choice((None, NO_POLICY)), ROLE)
+    except CannotRun:
+        target = choose(writes, own, NO_POLICY, ROLE)
+    _hold(ports)
+    if target.matches(own):
+        item = ports.item(ROLE)
+        ports.replace(ROLE, item, replace(item, grants=target.records(item, writes, clock(world.now))))
+        stack.is_rolled_back = True
+        return
     item, seen = ports.item(ROLE), ports.read(ROLE, stack.ledger.item)
     if seen is None or item.hold is None:
         return
-    before = seen.state.own.grants
+    before, at = seen.state.own.grants, clock(world.now)
+    gone = {each.secret for each in before} - {each.secret for each in target.grants}
     ports.change = RolePolicyChange(
-        kind="put", policy=stack.policy, before=before, revoked={each.secret: "rolled back" for each in before}
+        kind="put", policy=stack.policy, before=before, after=target.grants, revoked=dict.fromkeys(gone, "rolled back")
     )
-    write = PolicyWrite(id=write_id, policy=stack.policy, at=clock(world.now), before=before, after=())
+    provenance = Provenance(kind=KIND, event_id=write_id, at=at)
+    write = PolicyWrite(id=write_id, policy=stack.policy, at=at, before=before, after=(), provenance=provenance)
+    write = target.planned(write, item, writes)
     if not ports.replace(ROLE, item, replace(item, writes=(*item.writes, write))):
         return
-    stays = {*before, *seen.state.former.grants}
     outcome: WriteOutcome = "refused"
     with suppress(Denied):
-        ports.put(ROLE, stack.policy, seen.state, ())
-        stack.is_rolled_back, outcome, stays = True, "done", {*seen.state.former.grants}
+        ports.put(ROLE, stack.policy, seen.state, target.grants)
+        stack.is_rolled_back, outcome = True, "done"
     while True:
         item = ports.item(ROLE)
-        writes = tuple(replace(each, outcome=outcome) if each.id == write_id else each for each in item.writes)
-        grants = tuple(each for each in item.grants if each.granted in stays)
-        if ports.replace(ROLE, item, replace(item, writes=writes, grants=grants)):
+        known = tuple(replace(each, outcome=outcome) if each.id == write_id else each for each in item.writes)
+        grants = item.grants if outcome == "refused" else target.records(item, writes, at)
+        if ports.replace(ROLE, item, replace(item, writes=known, grants=grants)):
             return
+
+
+def _hold(ports: Ports) -> None:
+    """Hold the role, and wait until no run can write any more."""
+    world = ports.world
+    while not ports.replace(ROLE, item := ports.item(ROLE), replace(item, hold=HOLD)):
+        pass
+    while "wait" not in world.without and any(
+        each.outcome == "planned" and clock(world.now) - each.at <= RUN_MAX for each in ports.stack.ledger.item.writes
+    ):
+        world.pause(5)
+
+
+def _history(stack: "Stack") -> tuple[Write, ...]:
+    """Return the stack's writes as its ledger keeps them, oldest first."""
+    writes = sorted(stack.ledger.history.values(), key=lambda each: (each.at, each.id))
+    return tuple(Write.from_record(ROLE, f"{each.at.isoformat()}#{each.id}", history_record(each)) for each in writes)

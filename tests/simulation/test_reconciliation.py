@@ -63,6 +63,14 @@ CASES = (
     Case("every dependent", "NAMED", 0, ((100.0, "register", ("t0", EU, A, True, False)),)),
     # Somebody adds a grant to our policy while we write it.
     Case("strangers", "FOREIGN", 0, ((8.0, "register", ("t0", EU, A)), (72.9, "edit_add", (POLICIES[EU], C)))),
+    # A rollback leaves somebody's grant in our policy.
+    Case(
+        "strangers in a rollback", "FOREIGN", 8,
+        (
+            (8.0, "edit_add", (POLICIES[EU], C)), (300.0, "register", ("t0", EU, A)),
+            (900.0, "rollback", (EU,)), (2000.0, "release", (EU,)),
+        ),
+    ),
     # One stack grants nothing because another has; then the other revokes.
     Case(
         "siblings", "OUTAGE", 0,
@@ -77,7 +85,7 @@ CASES = (
     # The run dies after its write.
     Case("closed", "UNREPORTED", 3, ((1360.0, "register", ("t0", EU, B)),)),
     # The role is held between a plan and its write.
-    Case("wait", "HOLD", 6, ((13.6, "register", ("t0", EU, A)), (19.3, "rollback", (EU,)))),
+    Case("wait", "HOLD", 28, ((13.6, "register", ("t0", EU, A)), (19.3, "rollback", (EU,)))),
     # The former policy is tidied before the grant stands in our own.
     Case("move first", "MOVED", 0, ((0.0, "former_grant", (EU, A)), (0.0, "register", ("t0", EU, A)))),
 )  # fmt: skip

@@ -10,10 +10,11 @@ from unittest.mock import patch
 from pullguard.domain import role_policy, role_state
 from pullguard.domain.arn import Arn
 from pullguard.domain.policy_document import Granted
-from pullguard.domain.role_item import GrantRecord
+from pullguard.domain.role_item import GrantRecord, PolicyWrite
 from pullguard.domain.role_policy import Needs, RevocationRules, RolePolicyChange, role_policy_change
 from pullguard.domain.role_state import RoleState, own_grants
 from pullguard.workflows import reconcile_role
+from pullguard_cli.operations.rollback_target import Target
 
 # What World(without=…) knows: the condition on the sequence number, the complete reading before a revocation, other
 # stacks' policies not being access, the reconciliation after 15 minutes, and a rollback that waits for open writes.
@@ -64,6 +65,10 @@ def _everything_is_ours(state: RoleState, now: datetime) -> dict[Arn, GrantRecor
     return {**shown, **own_grants(state, now)}
 
 
+def _all_are_ours(target: Target, write: PolicyWrite, *_: object) -> PolicyWrite:
+    return replace(write, after=target.grants)
+
+
 def _nothing(*_: object) -> tuple[()]:
     return ()
 
@@ -90,6 +95,7 @@ _PATCHES: dict[str, tuple[tuple[object, str, object], ...]] = {
         (role_policy, "own_grants", _everything_is_ours),
         (reconcile_role, "own_grants", _everything_is_ours),
     ),
+    "strangers in a rollback": ((Target, "planned", _all_are_ours),),
     "move first": (
         (role_policy._Draft, "_tidied", _tidied_at_once),
         (role_policy._Draft, "_moved", lambda draft, kept, ours: False),

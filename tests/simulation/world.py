@@ -17,7 +17,7 @@ from greenlet import getcurrent, greenlet  # type: ignore[import-untyped]
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow
 from pullguard.domain.policy_document import Granted
-from pullguard.domain.role_item import RoleItem
+from pullguard.domain.role_item import PolicyWrite, RoleItem
 from pullguard.domain.role_policy import RevocationRules, RolePolicyChange
 from pullguard.workflows.reconcile_role import RoleReconciler
 from tests.simulation.histories import CHAOS_S, Operation
@@ -62,17 +62,23 @@ class Message:
 class Ledger:
     """A stack's ledger: the role's item, which task definition names which secret, and the last complete sweep.
 
+    ``history`` are all writes, by id, with their last outcome.
     ``asked`` are the grants that were asked for: a secret's name, the task definition that needs it, and when.
     """
 
     item: RoleItem = field(default_factory=RoleItem)
+    history: dict[str, PolicyWrite] = field(default_factory=dict)
     edges: dict[str, str] = field(default_factory=dict)
     asked: dict[str, tuple[str, float]] = field(default_factory=dict)
     complete_sweep: int = -1
 
     def copy(self) -> "Ledger":
         return Ledger(
-            item=self.item, edges=dict(self.edges), asked=dict(self.asked), complete_sweep=self.complete_sweep
+            item=self.item,
+            history=dict(self.history),
+            edges=dict(self.edges),
+            asked=dict(self.asked),
+            complete_sweep=self.complete_sweep,
         )
 
 

@@ -135,18 +135,8 @@ class RoleStore(Table):
 
     def _history(self, role: Arn, write: PolicyWrite) -> dict[str, Any]:
         """Return the request that writes one write of the history."""
-        provenance = None if write.provenance is None else write.provenance.to_dict()
-        record = {
-            "before": _text(write.before),
-            "after": _text(write.after),
-            "policy": write.policy,
-            "task_definition": next(iter(write.users.values()), ""),
-            "cause": provenance,
-            "by": write.by,
-            "outcome": _OUTCOMES[write.outcome],
-        }
         sort = f"WRITE#{write.at.isoformat()}#{write.id}"
-        return self._writing(_of(role), sort, record, expires=write.at.timestamp() + HISTORY_KEPT_S)
+        return self._writing(_of(role), sort, history_record(write), expires=write.at.timestamp() + HISTORY_KEPT_S)
 
     def _of_earlier_versions(self, role: Arn, items: Mapping[str, Item]) -> RoleItem:
         """Return the item of a role that only earlier versions of Pullguard have written to, from their ``items``.
@@ -175,6 +165,19 @@ class RoleStore(Table):
         return RoleItem(
             hold=stop_of(items["HOLD"]) if "HOLD" in items else None, grants=tuple(_parsed(granted, record))
         )
+
+
+def history_record(write: PolicyWrite) -> dict[str, Any]:
+    """Return what the history keeps of a write, as ``Write.from_record`` reads it."""
+    return {
+        "before": _text(write.before),
+        "after": _text(write.after),
+        "policy": write.policy,
+        "task_definition": next(iter(write.users.values()), ""),
+        "cause": None if write.provenance is None else write.provenance.to_dict(),
+        "by": write.by,
+        "outcome": _OUTCOMES[write.outcome],
+    }
 
 
 def _item(data: Any) -> RoleItem:
