@@ -319,16 +319,35 @@ def test_a_refusal_of_the_content_says_what_to_compare(harness: Harness) -> None
     assert "ManagedRolePattern" not in failed["remedy"]
 
 
-@pytest.mark.parametrize(
-    ("kind", "snippet"),
-    [("delete", f"aws iam delete-role-policy --role-name web-execution --policy-name {OWN_POLICY}"), ("put", None)],
-)
+_DELETE = f"aws iam delete-role-policy --role-name web-execution --policy-name {OWN_POLICY}"
+_PUT = f"aws iam put-role-policy --role-name web-execution --policy-name {OWN_POLICY} --policy-document "
+GHCR_OF_OTHERS = Granted(secret=GHCR.arn, key=key().arn)
+BY_HAND: dict[str, tuple[RolePolicyChange, str | None]] = {
+    "nothing-stays": (a_change(kind="delete", before=granted(GHCR)), _DELETE),
+    "another-grant-stays": (
+        a_change(before=granted(GHCR, HUB), after=granted(HUB)),
+        f"{_PUT}'{text(HUB)}'",
+    ),
+    "another-is-added": (a_change(before=granted(GHCR), after=granted(HUB)), _DELETE),
+    "another-has-a-new-key": (
+        a_change(before=(*granted(GHCR), Granted(secret=KEYED.arn, key=None)), after=granted(KEYED)),
+        f"{_PUT}'{render(policy_document([Granted(secret=KEYED.arn, key=None)]))}'",
+    ),
+    "a-grant-of-others-of-the-same-secret-stays": (
+        a_change(before=(*granted(GHCR), GHCR_OF_OTHERS), after=(GHCR_OF_OTHERS,)),
+        f"{_PUT}'{render(policy_document([GHCR_OF_OTHERS]))}'",
+    ),
+    "a-statement-of-others-stays": (a_change(before=granted(GHCR), foreign=("theirs",)), None),
+}
+
+
+@pytest.mark.parametrize(("change", "snippet"), BY_HAND.values(), ids=BY_HAND)
 def test_a_revocation_that_iam_refuses_is_reported_with_the_command(
-    harness: Harness, kind: Any, snippet: str | None
+    harness: Harness, change: RolePolicyChange, snippet: str | None
 ) -> None:
-    change = a_change(kind=kind, before=granted(GHCR), revoked={GHCR.arn: "no tag"})
+    change = replace(change, revoked={GHCR.arn: "no tag"})
     reports(harness, REVIEW).not_written(ROLE, change, DENIED)
-    (failed,) = reported(harness, "Remediation Failed")
+    failed = reported(harness, "Remediation Failed")[0]
     assert failed["why"] == f"the grant REMAINS (no tag): {DENIED}"
     assert (failed["snippet"], "by hand" in failed["remedy"]) == (snippet, True)
 

@@ -14,7 +14,7 @@ from pullguard.domain.actions import Grant, Revoke
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied
 from pullguard.domain.messages import Review, ValidationRequest
-from pullguard.domain.policy_document import Granted, policy_document, render
+from pullguard.domain.policy_document import Granted, grant_command, policy_document, render
 from pullguard.domain.records import to_record
 from pullguard.domain.remediation import GRANTS_MAX_BYTES, Deed, Remediation, WrittenGrant
 from pullguard.domain.role_item import GrantRecord, PolicyWrite, RoleItem
@@ -301,9 +301,12 @@ def _text(grants: Iterable[Granted]) -> str | None:
 
 
 def _by_hand(role: Arn, change: RolePolicyChange) -> str | None:
-    """Return the command that deletes the policy, if nothing of it is to stay."""
-    if change.kind != "delete":
+    """Return the command that takes only the revoked grants from the policy; None if it holds statements of others."""
+    if change.foreign:
         return None
+    stays = tuple(each for each in change.before if each.secret not in change.revoked or each in change.after)
+    if stays:
+        return grant_command(_name(role), policy_document(stays), change.policy)
     return f"aws iam delete-role-policy --role-name {shlex.quote(_name(role))} --policy-name {change.policy}"
 
 
