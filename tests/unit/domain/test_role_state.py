@@ -1,17 +1,18 @@
 """Which grants are ours, and what became of a write, by what IAM shows and the ledger recorded."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
+from pullguard.domain.errors import NotNow
 from pullguard.domain.policy_document import (
     Granted,
     OwnPolicy,
 )
-from pullguard.domain.role_item import RUN_MAX, SHOWS_AFTER, GrantRecord, PolicyWrite, WriteOutcome
-from pullguard.domain.role_state import RoleState, closed, landed, own_grants
+from pullguard.domain.role_item import RUN_MAX, SHOWS_AFTER, GrantRecord, PolicyWrite, RoleItem, WriteOutcome
+from pullguard.domain.role_state import RoleState, closed, known_of, landed, own_grants
 from tests.fakes import NOW
 from tests.unit.domain.role_states import A1, A2, DAY, FORMER, MINUTE, OURS, SECOND, A, B, C, record, shows, write
 
@@ -19,6 +20,31 @@ from tests.unit.domain.role_states import A1, A2, DAY, FORMER, MINUTE, OURS, SEC
 def left(granted: Granted, age: timedelta, task_definition: str = "web:6") -> GrantRecord:
     """The record of what a write of this ``age`` left."""
     return GrantRecord(granted=granted, task_definition=task_definition, granted_at=NOW - age)
+
+
+ITEM = RoleItem(role_id="AROANEW", created_at=NOW, grants=(record(A),))
+UNDATED = replace(ITEM, created_at=None)
+OF_THIS_ROLE: dict[str, tuple[RoleItem, str, datetime | None, RoleItem]] = {
+    "the-same": (ITEM, "AROANEW", NOW, ITEM),
+    "the-same-without-its-date": (ITEM, "AROANEW", None, ITEM),
+    "an-item-without-an-id": (RoleItem(grants=(record(A),)), "AROANEW", NOW, RoleItem(grants=(record(A),))),
+    "a-later-one": (ITEM, "AROALATER", NOW + SECOND, ITEM),
+    "one-of-the-same-second": (ITEM, "AROALATER", NOW, ITEM),
+    "another-one-without-its-date": (ITEM, "AROALATER", None, RoleItem()),
+    "another-one-than-that-of-an-item-without-a-date": (UNDATED, "AROALATER", NOW, RoleItem()),
+}
+
+
+@pytest.mark.parametrize(("item", "role_id", "created_at", "known"), OF_THIS_ROLE.values(), ids=OF_THIS_ROLE)
+def test_what_the_ledger_knows_of_the_role_that_iam_shows(
+    item: RoleItem, role_id: str, created_at: datetime | None, known: RoleItem
+) -> None:
+    assert known_of(item, role_id, created_at) == known
+
+
+def test_an_earlier_role_of_that_name_is_a_late_answer() -> None:
+    with pytest.raises(NotNow, match="AROAOLD, which was deleted: AROANEW has its name now"):
+        known_of(ITEM, "AROAOLD", NOW - SECOND)
 
 
 LONG_AGO = 6 * MINUTE

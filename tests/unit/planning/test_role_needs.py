@@ -1,19 +1,21 @@
 """The needs of a role's task definitions and its policies: named, wanted, with consent, observed, unknown."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from pullguard.domain.actions import Mode
 from pullguard.domain.arn import Arn
+from pullguard.domain.errors import NotNow
 from pullguard.domain.facts import Facts
 from pullguard.domain.lookup import Lookup, Missing
 from pullguard.domain.policy_document import POLICY_NAME, Granted, own_policy_name, policy_document, total_size_chars
 from pullguard.domain.role import NamedPolicy, Role
 from pullguard.domain.role_item import GrantRecord, PolicyWrite, RoleItem
 from pullguard.domain.role_policy import Need
+from pullguard.domain.role_state import own_grants
 from pullguard.domain.secret import Secret
 from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules
@@ -56,6 +58,21 @@ def test_nothing_of_an_earlier_role_of_that_name_is_the_roles_own(role_id: str, 
     write = PolicyWrite(id="m-1.0", policy=OURS, at=NOW, before=(), after=granted(GHCR))
     state = role_state(ROLE, RoleItem(role_id=role_id, grants=(record,), writes=(write,)), OURS)
     assert (state.grants, state.writes) == (((record,), (write,)) if ours else ((), ()))
+
+
+def test_what_was_written_since_a_later_role_was_created_is_its_own() -> None:
+    """The run that wrote it was shown the earlier role, late."""
+    record = GrantRecord(granted=granted(GHCR)[0], task_definition="web:7", granted_at=NOW)
+    item = RoleItem(role_id="AROAEARLIER", created_at=NOW - timedelta(days=9), grants=(record,))
+    state = role_state(role(created_at=NOW - timedelta(seconds=9)), item, OURS)
+    assert own_grants(state, NOW) == {GHCR.arn: record}
+    assert own_grants(role_state(role(created_at=NOW + timedelta(minutes=2)), item, OURS), NOW) == {}
+
+
+def test_an_earlier_role_than_the_items_is_a_late_answer() -> None:
+    item = RoleItem(role_id="AROALATER", created_at=NOW)
+    with pytest.raises(NotNow, match="which was deleted"):
+        role_state(role(created_at=NOW - timedelta(days=9)), item, OURS)
 
 
 STATES: dict[str, tuple[Any, tuple[Granted, ...]]] = {

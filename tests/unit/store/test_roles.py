@@ -62,6 +62,7 @@ WHOLE: dict[str, dict[str, Any]] = {
     "a-write": {"writes": (WRITE,)},
     "a-write-by-a-person": {"writes": (replace(WRITE, provenance=None, by="ada", users={}, strangers=()),)},
     "a-hold": {"hold": HOLD},
+    "a-role": {"role_id": "AROAEXAMPLE", "created_at": NOW},
     "all": {"grants": (RECORD, replace(RECORD, granted=GHCR)), "writes": (WRITE,), "hold": HOLD},
 }
 

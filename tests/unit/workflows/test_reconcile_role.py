@@ -16,11 +16,13 @@ from pullguard.domain.role_state import RoleState
 from pullguard.domain.stop import Stop
 from pullguard.workflows.reconcile_role import NOTHING, RETRY_AFTER, Extent, Reconciled, RoleReconciler, Seen
 from pullguard.workflows.write_checks import CannotReport, Held, NotWritten
-from tests.fakes import NOW, Crash, granted, key, revision_arn, role_arn, secret
+from tests.fakes import NOW, ROLE_ID, Crash, granted, key, revision_arn, role_arn, secret
 from tests.flows import CAUSE, OWN_POLICY
 from tests.unit.workflows.granted_role import a_write, recorded
 
 ROLE, WEB = role_arn(), str(revision_arn())
+BORN = NOW - timedelta(days=99)
+KNOWN = RoleItem(role_id=ROLE_ID, created_at=BORN)
 GHCR, HUB = secret(), secret("registry/hub", "HubHub", registry="docker.io")
 KEYED = secret(key=key())
 STOP = Stop(by="ada", at="noon")
@@ -48,7 +50,7 @@ class Ports:
 
     needs: dict[Arn, Need] = field(default_factory=lambda: dict(WANTED))
     shown: tuple[Granted, ...] = ()
-    stored: RoleItem = field(default_factory=RoleItem)
+    stored: RoleItem = KNOWN
     exists: bool = True
     complete: bool = False
     time: datetime = NOW
@@ -86,7 +88,8 @@ class Ports:
         self._call("read" if extent == "asked" else f"read {extent}")
         own = OwnPolicy(name=OWN_POLICY, grants=self.shown)
         state = RoleState(
-            created_at=NOW - timedelta(days=99),
+            created_at=BORN,
+            role_id=ROLE_ID,
             policy=OWN_POLICY,
             own=own,
             grants=item.grants,
@@ -287,7 +290,7 @@ def test_a_need_of_others_that_is_read_for_a_write_is_part_of_it() -> None:
 
 
 HALTED: dict[str, tuple[RoleItem, list[str]]] = {
-    "a-hold": (RoleItem(hold=STOP), ["item", "read", "admit", "decided", "not written"]),
+    "a-hold": (replace(KNOWN, hold=STOP), ["item", "read", "admit", "decided", "not written"]),
     "a-hold-while-a-dead-write-is-closed": (
         RoleItem(hold=STOP, writes=(a_write((), (), outcome="planned", at=NOW - SHOWS_AFTER),)),
         ["item", "read", "admit", "read others", "left open", "decided", "not written", "close"],
@@ -325,7 +328,7 @@ NO_WRITE: dict[str, tuple[Ports, list[str], str]] = {
 def test_nothing_is_planned_if_nothing_is_to_be_written(ports: Ports, calls: list[str], why: str) -> None:
     result = run(ports)
     assert (result.written, result.is_settled, result.why) == (False, True, why)
-    assert (ports.calls, ports.stored) == (calls, RoleItem())
+    assert (ports.calls, ports.stored) == (calls, KNOWN)
 
 
 def test_a_runs_new_knowledge_is_noted_without_a_write() -> None:
@@ -333,7 +336,7 @@ def test_a_runs_new_knowledge_is_noted_without_a_write() -> None:
     ports = Ports(shown=granted(GHCR), stored=RoleItem(grants=(record,)))
     run(ports)
     assert ports.calls[-1] == "note"
-    assert ports.stored == RoleItem(sequence=1, grants=(replace(record, is_confirmed=True),))
+    assert ports.stored == replace(KNOWN, sequence=1, grants=(replace(record, is_confirmed=True),))
     run(ports)
     assert "note" not in ports.calls
 

@@ -84,11 +84,13 @@ class RoleItem:
     ``writes`` are the open writes and the newest ones; of others of the last minutes only the ``versions`` are kept.
     ``counts`` are the writes of each grant (a secret's ARN) in ``hour``, for the circuit breaker.
     ``role_id`` is the RoleId of the role that all this is about: a role that is created again has another one.
+    ``created_at`` is its CreateDate: None in an item of an earlier version.
     https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html#identifiers-unique-ids
     """
 
     sequence: int = 0
     role_id: str = ""
+    created_at: datetime | None = None
     hold: Stop | None = None
     grants: tuple[GrantRecord, ...] = ()
     writes: tuple[PolicyWrite, ...] = ()

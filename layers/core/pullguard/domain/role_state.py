@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pullguard.domain.arn import Arn
+from pullguard.domain.errors import NotNow
 from pullguard.domain.policy_document import Granted, OwnPolicy
 from pullguard.domain.role_item import (
     RUN_MAX,
@@ -16,6 +17,7 @@ from pullguard.domain.role_item import (
     GrantRecord,
     PolicyVersion,
     PolicyWrite,
+    RoleItem,
     digest,
     is_recent,
 )
@@ -39,6 +41,21 @@ class RoleState:
     writes: tuple[PolicyWrite, ...] = ()
     versions: tuple[PolicyVersion, ...] = ()
     others_chars: int = 0
+
+
+def known_of(item: RoleItem, role_id: str, created_at: datetime | None) -> RoleItem:
+    """Return what the ledger knows of the role that IAM shows; raises ``NotNow`` if it knows a later role of that name.
+
+    Of an earlier role's item, what is as recent as this role counts (``own_grants``): a run that IAM showed the earlier
+    one, late, has written to this one. Without the CreateDate of both, nothing counts.
+    """
+    if item.role_id in ("", role_id):
+        return item
+    if item.created_at is None or created_at is None:
+        return RoleItem()
+    if created_at < item.created_at:
+        raise NotNow(f"IAM still shows the role {role_id}, which was deleted: {item.role_id} has its name now")
+    return item
 
 
 def own_grants(state: RoleState, now: datetime) -> dict[Arn, GrantRecord]:

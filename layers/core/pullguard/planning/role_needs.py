@@ -29,7 +29,7 @@ from pullguard.domain.policy_document import (
 from pullguard.domain.role import Role
 from pullguard.domain.role_item import RoleItem
 from pullguard.domain.role_policy import Need, Needs
-from pullguard.domain.role_state import RoleState
+from pullguard.domain.role_state import RoleState, known_of
 from pullguard.domain.secret import Key, Secret
 from pullguard.domain.task_definition import lacks_credentials
 from pullguard.planning.planner import Rules, make_plan
@@ -39,11 +39,13 @@ _LONG_AGO: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def role_state(role: Role, item: RoleItem, policy: str) -> RoleState:
-    """Return the state of a role whose inline policies could be read; ``policy`` is the name of this stack's policy."""
+    """Return the state of a role whose inline policies could be read; ``policy`` is the name of this stack's policy.
+
+    Raises ``NotNow`` if the role is an earlier one than the item's.
+    """
     inline = role.inline_policies if isinstance(role.inline_policies, tuple) else ()
     documents = {each.name: each.document for each in inline}
-    if item.role_id not in ("", role.role_id):  # another role of that name: nothing of the earlier one's is its own
-        item = RoleItem()
+    item = known_of(item, role.role_id, role.created_at)
     return RoleState(
         created_at=role.created_at or _LONG_AGO,
         policy=policy,

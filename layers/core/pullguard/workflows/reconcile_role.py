@@ -339,6 +339,7 @@ def _noted(
         item.with_writes(touched, now) if touched else item,
         grants=tuple(sorted(grants, key=lambda each: str(each.granted.secret))),
         role_id=seen.state.role_id,
+        created_at=seen.state.created_at,
         writes=kept,
         versions=(*(each for each in seen.state.versions if is_recent(each.at, now)), *_versions(dropped)),
     )
