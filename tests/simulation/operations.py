@@ -117,7 +117,8 @@ class Operations:
 
     def create_role(self, is_managed: bool = True) -> None:
         if not self.world.role.exists:
-            self._role(lambda _: Role(created_at=clock(self.world.now), is_managed=is_managed))
+            role_id = f"AROA{len(self.world.judges.deleted)}"
+            self._role(lambda _: Role(created_at=clock(self.world.now), role_id=role_id, is_managed=is_managed))
 
     def attach(self, name: str) -> None:
         self._role(lambda role: replace(role, other=role.other | {name}))

@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from pullguard.domain import role_state
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied, NotNow
 from pullguard.domain.policy_document import Granted
@@ -69,9 +70,11 @@ class Ports:
         if not shown.exists:
             return None
         world.pause()
+        item = role_state.known_of(item, shown.role_id, shown.created_at)
         state = RoleState(
             created_at=shown.created_at,
             policy=stack.policy,
+            role_id=shown.role_id,
             own=shown.policy(stack.policy),
             former=shown.policy(FORMER),
             grants=item.grants,

@@ -86,6 +86,31 @@ CASES = (
     Case("closed", "UNREPORTED", 3, ((1360.0, "register", ("t0", EU, B)),)),
     # The role is held between a plan and its write.
     Case("wait", "HOLD", 28, ((13.6, "register", ("t0", EU, A)), (19.3, "rollback", (EU,)))),
+    # We grant to a role that was created again. Then IAM shows the earlier role to a run that writes.
+    Case(
+        "later role", "LOST", 2076,
+        (
+            (0.0, "register", ("t0", EU, B)), (42.2, "forge", (EU, "t0", "role")), (44.1, "delete_role", ()),
+            (50.4, "create_role", (True,)), (52.9, "register", ("new", EU, A)), (53.5, "forge", (EU, "none", "role")),
+            (54.5, "forge", (EU, "none", "role")),
+        ),
+    ),
+    # IAM shows it to a run that has nothing to write, and consent is refused later.
+    Case(
+        "later role", "CONSENT", 2,
+        (
+            (0.0, "delete_role", ()), (0.5, "create_role", (True,)), (1.0, "register", ("t0", EU, A)),
+            (8.0, "forge", (EU, "none", "role")), (23.0, "untag", (A,)),
+        ),
+    ),
+    # IAM shows the earlier role to the run that grants, so the ledger knows that one.
+    Case(
+        "earlier role", "CONSENT", 0,
+        (
+            (0.2, "register", ("t0", EU, C)), (10.8, "delete_role", ()), (14.3, "untag", (C,)),
+            (15.8, "create_role", (True,)),
+        ),
+    ),
     # The former policy is tidied before the grant stands in our own.
     Case("move first", "MOVED", 0, ((0.0, "former_grant", (EU, A)), (0.0, "register", ("t0", EU, A)))),
 )  # fmt: skip

@@ -73,6 +73,7 @@ class Role:
     """The role; every change makes another, so that a late reader is given an old one."""
 
     created_at: datetime = START - timedelta(days=1000)
+    role_id: str = "AROA0"
     exists: bool = True
     is_managed: bool = True
     observed_since: float | None = None

@@ -10,9 +10,9 @@ from unittest.mock import patch
 from pullguard.domain import role_policy, role_state
 from pullguard.domain.arn import Arn
 from pullguard.domain.policy_document import Granted
-from pullguard.domain.role_item import GrantRecord, PolicyWrite
+from pullguard.domain.role_item import GrantRecord, PolicyWrite, RoleItem
 from pullguard.domain.role_policy import Needs, RevocationRules, RolePolicyChange, role_policy_change
-from pullguard.domain.role_state import RoleState, own_grants
+from pullguard.domain.role_state import RoleState, known_of, own_grants
 from pullguard.workflows import reconcile_role
 from pullguard_cli.operations.rollback_target import Target
 
@@ -79,6 +79,16 @@ def _tidied_at_once(draft: Any, ours: Iterable[Granted], own: Mapping[Arn, objec
     return change if drop else None
 
 
+def _nothing_of_a_later_role(item: RoleItem, role_id: str, created_at: datetime) -> RoleItem:
+    is_late = item.created_at is not None and created_at < item.created_at
+    return RoleItem() if is_late else known_of(item, role_id, created_at)
+
+
+def _nothing_of_an_earlier_role(item: RoleItem, role_id: str, created_at: datetime) -> RoleItem:
+    known = known_of(item, role_id, created_at)
+    return known if item.role_id in ("", role_id) else RoleItem()
+
+
 _recent = role_state.recent_writes
 _PATCHES: dict[str, tuple[tuple[object, str, object], ...]] = {
     "base": ((role_policy, "present", lambda shown, *_: shown.grants),),
@@ -100,6 +110,8 @@ _PATCHES: dict[str, tuple[tuple[object, str, object], ...]] = {
         (role_policy._Draft, "_tidied", _tidied_at_once),
         (role_policy._Draft, "_moved", lambda draft, kept, ours: False),
     ),
+    "later role": ((role_state, "known_of", _nothing_of_a_later_role),),
+    "earlier role": ((role_state, "known_of", _nothing_of_an_earlier_role),),
     "closed": ((reconcile_role, "closed", _nothing), (reconcile_role, "_adopted", _nothing)),
 }
 RULES = (*sorted(SURROUNDINGS), *_PATCHES)
