@@ -36,7 +36,7 @@ OF_THIS_ROLE: dict[str, tuple[RoleItem, str, datetime | None, RoleItem]] = {
 
 
 @pytest.mark.parametrize(("item", "role_id", "created_at", "known"), OF_THIS_ROLE.values(), ids=OF_THIS_ROLE)
-def test_what_the_ledger_knows_of_the_role_that_iam_shows(
+def test_the_ledgers_knowledge_belongs_to_the_role_that_iam_shows(
     item: RoleItem, role_id: str, created_at: datetime | None, known: RoleItem
 ) -> None:
     assert known_of(item, role_id, created_at) == known

@@ -60,7 +60,7 @@ def test_nothing_of_an_earlier_role_of_that_name_is_the_roles_own(role_id: str, 
     assert (state.grants, state.writes) == (((record,), (write,)) if ours else ((), ()))
 
 
-def test_what_was_written_since_a_later_role_was_created_is_its_own() -> None:
+def test_writes_since_a_later_role_was_created_are_its_own() -> None:
     """The run that wrote it was shown the earlier role, late."""
     record = GrantRecord(granted=granted(GHCR)[0], task_definition="web:7", granted_at=NOW)
     item = RoleItem(role_id="AROAEARLIER", created_at=NOW - timedelta(days=9), grants=(record,))

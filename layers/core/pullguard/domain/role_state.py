@@ -46,8 +46,8 @@ class RoleState:
 def known_of(item: RoleItem, role_id: str, created_at: datetime | None) -> RoleItem:
     """Return what the ledger knows of the role that IAM shows; raises ``NotNow`` if it knows a later role of that name.
 
-    Of an earlier role's item, what is as recent as this role counts (``own_grants``): a run that IAM showed the earlier
-    one, late, has written to this one. Without the CreateDate of both, nothing counts.
+    Records of an earlier role count if they are as recent as this role (``own_grants``): a run that IAM showed the
+    earlier one, late, has written to this one. Without the CreateDate of both, nothing counts.
     """
     if item.role_id in ("", role_id):
         return item
