@@ -285,7 +285,7 @@ def results(module: Module) -> list[Mutant]:
 def serving(copy: Path, environment: dict[str, str]) -> Iterator[Path]:
     """Serve pytest for the tests of a copy; yield the server's socket.
 
-    Python tells compiled code apart by its time in seconds, and several mutants may come in one: none is written.
+    Python identifies compiled code by its time in seconds, and one second may have several mutants: it is not written.
     """
     path = copy / "pytest.socket"
     command = (PYTHON, "-m", "benchmarks.forked_tests", path)

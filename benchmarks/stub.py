@@ -103,8 +103,8 @@ class World:
     """An account with one cluster. ``shared`` neighbouring families have the same role and the same secret.
 
     Roles and secrets are assigned in turn, so that all pairs of them occur if there are enough families. The first
-    ``denied`` roles may not read their secrets, and nobody consented to a grant. The last ``services`` families are run
-    by a service each.
+    ``denied`` roles may not read their secrets, and no owner consented to a grant. The last ``services`` families run
+    in a service each.
     """
 
     families: int

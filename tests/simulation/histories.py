@@ -144,7 +144,7 @@ def _replacements(r: random.Random) -> Iterator[Step]:
 
 
 def _edits(r: random.Random) -> Iterator[Step]:
-    """Somebody edits our policy while we write it; perhaps a rollback follows."""
+    """Another principal edits our policy while we write it; perhaps a rollback follows."""
     first, second = r.sample(NAMES, 2)
     region = REGIONS[0]
     policy = POLICIES[region]

@@ -63,7 +63,7 @@ CASES = (
     Case("every dependent", "NAMED", 0, ((100.0, "register", ("t0", EU, A, True, False)),)),
     # Somebody adds a grant to our policy while we write it.
     Case("strangers", "FOREIGN", 0, ((8.0, "register", ("t0", EU, A)), (72.9, "edit_add", (POLICIES[EU], C)))),
-    # A rollback leaves somebody's grant in our policy.
+    # A rollback leaves another principal's grant in our policy.
     Case(
         "strangers in a rollback", "FOREIGN", 8,
         (
