@@ -1,7 +1,7 @@
 """The API calls that a plan would make, built by the executors' own code but never sent."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final, assert_never
 
 from pullguard.aws.ecs import Ecs
@@ -9,21 +9,19 @@ from pullguard.checks.examine import examine
 from pullguard.domain.actions import Grant, MoveService, Refusal, Reregister
 from pullguard.domain.arn import Arn, MalformedReference, parse_reference
 from pullguard.domain.facts import Facts
-from pullguard.domain.lookup import Lookup
 from pullguard.domain.policy_document import render
 from pullguard.domain.role import Role
-from pullguard.domain.role_item import RoleItem
-from pullguard.domain.role_policy import MAKE_ROOM, NO_ROOM, RevocationRules, RolePolicyChange, role_policy_change
+from pullguard.domain.role_policy import MAKE_ROOM, NO_ROOM, RolePolicyChange
 from pullguard.domain.role_state import RoleState
-from pullguard.domain.secret import Secret
 from pullguard.domain.usage import Usage
 from pullguard.planning.planner import Rules, make_plan
 from pullguard.planning.preview import after_registering
 from pullguard.planning.reregister import DESCRIBE_ONLY, CannotReregister
-from pullguard.planning.role_needs import relevant_secrets, role_needs, role_state, wanted_by
 from pullguard.planning.scope import in_scope
 from pullguard.workflows.reregister import request_of
+from pullguard.workflows.write_checks import TooManyWrites
 from pullguard_cli.difference import difference
+from pullguard_cli.role_plan import PlanRole, RolePlan, UnneededGrant
 
 _AFTER_GRANT: Final = "once the role can read the secret"
 _AFTER_REGISTER: Final = "once the new revision passes every check (AWS assigns its number)"
@@ -32,7 +30,10 @@ _WAIT: Final = "Run this again in five minutes."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """One API call. ``diff`` compares its result with the current state; ``when`` says what it waits for."""
+    """One API call. ``diff`` compares its result with the current state; ``when`` says what it waits for.
+
+    ``revoked`` are the secrets (ARNs) whose grants it revokes, with the reason.
+    """
 
     service: str
     operation: str
@@ -41,30 +42,24 @@ class Call:
     diff: str
     findings: tuple[str, ...]
     when: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RoleLedger:
-    """The part of the deployment that a plan needs to know: the name of its policy, and the role's item in its ledger.
-
-    Without a ledger the item is empty: a plan then shows additions, and nothing is known of what may be revoked.
-    ``secret`` describes a secret that the policy grants.
-    """
-
-    policy: str
-    item: RoleItem
-    secret: Callable[[Arn], Lookup[Secret]]
+    revoked: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calls:
-    """The calls that remediation would make, in order, and the actions it would refuse."""
+    """The calls that remediation would make, in order, and the actions it would refuse.
+
+    ``unneeded`` are grants of the stack on the role that nothing needs, or that lack consent, and that stay for now.
+    ``revocations_checked``: whether a complete sweep, or this plan, has found out which grants are needed.
+    """
 
     calls: tuple[Call, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    unneeded: tuple[UnneededGrant, ...] = ()
+    revocations_checked: bool = False
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the calls and refusals as JSON."""
+        """Return the calls, refusals and unneeded grants as JSON."""
         return {
             "calls": [asdict(call) for call in self.calls],
             "refusals": [
@@ -78,10 +73,12 @@ class Calls:
                 }
                 for refusal in self.refusals
             ],
+            "revocations_checked": self.revocations_checked,
+            "unneeded_grants": [grant.to_dict() for grant in self.unneeded],
         }
 
 
-def calls_for(facts: Facts, rules: Rules, ecs: Ecs, ledger: RoleLedger) -> Calls:
+def calls_for(facts: Facts, rules: Rules, ecs: Ecs, plan_role: PlanRole) -> Calls:
     """Return every call needed to fix one task definition, from the first write to the last."""
     if not in_scope(facts):
         return Calls()
@@ -90,13 +87,16 @@ def calls_for(facts: Facts, rules: Rules, ecs: Ecs, ledger: RoleLedger) -> Calls
     preview = after_registering(facts, findings, plan, rules)
     grants = tuple(action for action in plan.actions if isinstance(action, Grant))
     others = (action for action in (*plan.actions, *preview.actions) if not isinstance(action, Grant))
+    role = plan_role(facts, facts.role, rules) if isinstance(facts.role, Role) else None
     steps = (
-        *(_role_steps(facts, facts.role, grants, rules, ledger) if isinstance(facts.role, Role) else ()),
+        *(_role_steps(facts, facts.role, grants, role) if isinstance(facts.role, Role) and role else ()),
         *(_other(action, facts, ecs, after_grant=bool(grants)) for action in others),
     )
     return Calls(
         calls=tuple(step for step in steps if isinstance(step, Call)),
         refusals=(*plan.refusals, *(step for step in steps if isinstance(step, Refusal)), *preview.refusals),
+        unneeded=role.unneeded if role else (),
+        revocations_checked=role is not None and role.is_checked,
     )
 
 
@@ -110,27 +110,20 @@ def _other(action: Reregister | MoveService, facts: Facts, ecs: Ecs, *, after_gr
             assert_never(action)
 
 
-def _role_steps(
-    facts: Facts, role: Role, grants: tuple[Grant, ...], rules: Rules, ledger: RoleLedger
-) -> Iterator[Call | Refusal]:
+def _role_steps(facts: Facts, role: Role, grants: tuple[Grant, ...], plan: RolePlan) -> Iterator[Call | Refusal]:
     """Yield the write of our policy, as the executor would make it, and the grants that it could not make."""
-    state = role_state(role, ledger.item, ledger.policy)
-    wanted = wanted_by((facts,), rules, "remediate")
-    secrets = {secret: ledger.secret(secret) for secret in relevant_secrets(state, wanted)}
-    needs = role_needs(
-        role,
-        (facts,),
-        secrets,
-        wanted,
-        for_containers={each.granted.secret for each in state.grants if each.is_for_containers},
-    )
-    change = role_policy_change(state, needs, RevocationRules(), facts.now)
+    state, change, held = plan.state, plan.change, plan.held_by_breaker
     if change.is_write:
-        made = (each for each in grants if each.secret not in change.refused)
+        made = (each for each in grants if each.secret not in change.refused and each.secret not in held)
         yield _put_role_policy(role, state, change, _findings(made))
     elif grants and change.why:
         remedy = _WAIT if change.kind == "wait" else f"Remove the policy {state.policy} from the role."
         yield _refusal(facts, role, change.why, remedy, _findings(grants))
+    for secret in held:
+        error = TooManyWrites(f"the grant of {secret} on the role {role.arn}", plan.writes_per_hour)
+        yield _refusal(
+            facts, role, str(error), error.remedy, _findings(each for each in grants if each.secret == secret)
+        )
     if change.refused:
         left = _findings(each for each in grants if each.secret in change.refused)
         yield _refusal(facts, role, NO_ROOM, MAKE_ROOM, left)
@@ -164,6 +157,7 @@ def _put_role_policy(role: Role, state: RoleState, change: RolePolicyChange, fin
         parameters={"RoleName": role.name, "PolicyName": change.policy, **written},
         diff=difference(before, after, change.policy),
         findings=findings,
+        revoked={str(secret): why for secret, why in change.revoked.items()},
     )
 
 

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
-from typing import Final
+from typing import Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -20,6 +21,9 @@ from pullguard.domain.policy_document import own_policy_name
 from pullguard.domain.role import Role
 from pullguard.domain.stop import Stop
 from pullguard.store.ledger import Ledger
+from pullguard.store.services import ServiceStore
+from pullguard.store.starts import StartStore
+from pullguard.store.task_definitions import TaskDefinitionStore
 from pullguard_cli.aws_failures import one_line
 from pullguard_cli.connection import Connection, connect
 from pullguard_cli.failures import CannotRun
@@ -29,11 +33,15 @@ _WHO_MAY: Final = "See docs/operations.md for the permissions that this command 
 
 @dataclass(frozen=True, kw_only=True)
 class Deployment:
-    """The resources of a stack, found by its outputs. Calls use the caller's permissions; AWS errors propagate."""
+    """The resources of a stack, found by its outputs. Calls use the caller's permissions; AWS errors propagate.
+
+    ``parameters`` are the stack's; a stack of an earlier version lacks newer ones, and acts as by their defaults.
+    """
 
     connection: Connection
     stack: str
     outputs: Mapping[str, str]
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
     def output(self, name: str) -> str:
         """Return an output of the stack. Raises ``CannotRun`` if the stack lacks it."""
@@ -47,7 +55,31 @@ class Deployment:
     @cached_property
     def ledger(self) -> Ledger:
         """The ledger, a DynamoDB table."""
-        return Ledger(self.connection.clients.get("dynamodb"), self.output("LedgerTable"))
+        return Ledger(self._dynamodb, self.output("LedgerTable"))
+
+    @cached_property
+    def starts(self) -> StartStore:
+        """The ledger's task starts outside services."""
+        return StartStore(self._dynamodb, self.output("LedgerTable"), now=_now)
+
+    @cached_property
+    def services(self) -> ServiceStore:
+        """The ledger's services."""
+        return ServiceStore(self._dynamodb, self.output("LedgerTable"), now=_now)
+
+    @cached_property
+    def definition_store(self) -> TaskDefinitionStore:
+        """The ledger's task definitions and sweeps."""
+        return TaskDefinitionStore(self._dynamodb, self.output("LedgerTable"))
+
+    @property
+    def _dynamodb(self) -> Any:
+        return self.connection.clients.get("dynamodb")
+
+    @property
+    def mode(self) -> str:
+        """The parameter Mode."""
+        return self.parameters.get("Mode", "observe")
 
     @property
     def policy_name(self) -> str:
@@ -101,6 +133,10 @@ class Deployment:
                 raise CannotRun(f"The role {shown(str(arn))} was not looked up.")
 
 
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
 @contextmanager
 def aws_errors() -> Iterator[None]:
     """Turn errors of AWS and of the ledger into ``CannotRun``, with a one-line message and remedy."""
@@ -119,10 +155,10 @@ def aws_errors() -> Iterator[None]:
 
 
 def find(*, stack: str, table: str | None = None, profile: str | None, region: str | None) -> Deployment:
-    """Connect and read the outputs of the stack. With ``table``, the name of the ledger table, no stack is read."""
+    """Connect and describe the stack. With ``table``, the name of the ledger table, no stack is read."""
     connection = connect(profile=profile, region=region)
     if table is not None:
         return Deployment(connection=connection, stack=stack, outputs={"LedgerTable": table})
     with aws_errors():
-        outputs = Stacks(connection.clients.get("cloudformation")).outputs(stack)
-    return Deployment(connection=connection, stack=stack, outputs=outputs)
+        found = Stacks(connection.clients.get("cloudformation")).describe(stack)
+    return Deployment(connection=connection, stack=stack, outputs=found.outputs, parameters=found.parameters)

@@ -14,6 +14,7 @@ from pullguard.domain.lookup import Lookup, Unreadable
 from pullguard.domain.task_definition import TaskDefinition
 from pullguard_cli.aws_failures import asking_aws
 from pullguard_cli.connection import Connection, connect
+from pullguard_cli.deployment import Deployment
 from pullguard_cli.failures import CannotRun
 
 _THREADS = 8
@@ -48,10 +49,12 @@ def examine_one(
     cross_check: bool = False,
     secret_pattern: str = "*",  # noqa: S107 (of names)
     required_boundary: str = "",
+    deployment: Deployment | None = None,
 ) -> One:
     """Gather all facts about the task definition ``name``. Raises ``CannotRun`` if it does not exist.
 
-    ``secret_pattern`` and ``required_boundary`` are a deployment's RegistrySecretPattern and RequireRoleBoundary.
+    ``secret_pattern`` and ``required_boundary`` are a deployment's RegistrySecretPattern and RequireRoleBoundary. The
+    readers find what runs other task definitions in the ledger of ``deployment``.
     """
     readers = AwsReaders(
         connection.clients,
@@ -62,6 +65,8 @@ def examine_one(
         lists_all=True,
         secret_pattern=secret_pattern,
         required_boundary=required_boundary,
+        starts=None if deployment is None else deployment.starts,
+        places=None if deployment is None else deployment.services,
         loopback=True,
     )
     with asking_aws():

@@ -293,7 +293,7 @@ COMMAND_LINE_ONLY: frozenset[Method] = frozenset(
         HoldStore.families,
         FamilyStore.done_in,
         FamilyStore.let_again,
-        Stacks.outputs,
+        Stacks.describe,
         StopSwitch.write,
         Tagging.tags,
     }

@@ -27,6 +27,11 @@ class Held:
     roles: Mapping[Arn, Stop]
     families: Mapping[str, Stop]
 
+    @property
+    def is_any(self) -> bool:
+        """Whether something is held, or it could not be read whether the stack is stopped."""
+        return self.stop is not None or bool(self.roles or self.families)
+
     def resume(self, *what: str) -> str:
         """Return the command that ends the stop, or the hold on ``what``."""
         return resume_command(self.stack, *what)

@@ -3,8 +3,7 @@
 import json
 import sys
 from dataclasses import replace
-from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from rich.console import Console
 from rich.text import Text
@@ -12,38 +11,40 @@ from rich.text import Text
 from pullguard.checks.examine import Examination, examine
 from pullguard.domain.arn import Arn
 from pullguard.domain.findings import Finding
-from pullguard.domain.lookup import Lookup
 from pullguard.domain.opt_in import effective_mode
+from pullguard.domain.policy_document import own_policy_name
 from pullguard.domain.role import Role
-from pullguard.domain.role_item import RoleItem
-from pullguard.domain.secret import Secret
 from pullguard.planning.planner import Rules
 from pullguard.planning.scope import in_scope, tags_of
 from pullguard_cli.aws_failures import asking_aws
-from pullguard_cli.calls import Call, Calls, RoleLedger, calls_for
+from pullguard_cli.calls import Call, Calls, calls_for
 from pullguard_cli.contract import SCHEMA_VERSION, finding_json
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.difference import print_difference
 from pullguard_cli.examined import One
 from pullguard_cli.failed_reads import lacks_in
 from pullguard_cli.failures import EXIT_COULD_NOT_RUN, EXIT_FINDINGS, EXIT_OK
-from pullguard_cli.options import TextFormat
+from pullguard_cli.operations.held import Held, described, print_held, read_held
+from pullguard_cli.options import DEFAULT_STACK, TextFormat
 from pullguard_cli.output.unasked import sentences
 from pullguard_cli.printing import STYLES, output, says
+from pullguard_cli.role_plan import OfStack, PlanRole, UnneededGrant, WithoutRecords
 
 HELD_BACK: Final = "A tag sets pullguard:mode=observe: Pullguard only reports this and makes no calls."
+HELD_BACK_BUT: Final = "A tag sets pullguard:mode=observe: Pullguard makes the call on the role, and reports the rest."
 BY_MODE: Final = "With Mode=remediate, a deployed Pullguard makes these calls; with Mode=observe it only reports them."
 REVOCATIONS_NOT_CHECKED: Final = "Revocations were not checked: --stack names the stack that has the grant records."
+NO_COMPLETE_SWEEP: Final = "Which grants are unneeded was not checked: the stack has no complete sweep."
 
 
-def report(one: One, rules: Rules, form: TextFormat | None, deployment: Deployment | None, policy: str) -> int:
+def report(one: One, rules: Rules, form: TextFormat | None, deployment: Deployment | None) -> int:
     """Print the plan. Return exit code 1 if there is something to fix, 2 if an AWS read failed, else 0.
 
-    ``deployment`` has the grant records, if it is given; ``policy`` is the name of its policy.
+    With ``deployment``, it is a plan of that stack; otherwise, of any stack, and without revocations.
     """
     with asking_aws():
-        ledger = RoleLedger(policy=policy, item=_item(one, deployment), secret=partial(_secret, one))
-        calls = calls_for(one.facts, rules, one.readers.ecs, ledger)
+        calls = calls_for(one.facts, rules, one.readers.ecs, _role_planner(one, deployment))
+        held = None if deployment is None else _held(one, deployment)
     left = _left_to_people(one, calls)
     held_back = effective_mode("remediate", *tags_of(one.facts)) == "observe"
     if form is TextFormat.JSON or (form is None and not sys.stdout.isatty()):
@@ -52,8 +53,8 @@ def report(one: One, rules: Rules, form: TextFormat | None, deployment: Deployme
             "schema_version": SCHEMA_VERSION,
             "task_definition": str(one.facts.task_definition.arn),
             "held_back_by_tag": held_back,
-            "revocations_checked": deployment is not None,
             **calls.to_dict(),
+            **(_of_stack(deployment, held) if deployment and held else {}),
             "left_to_people": [
                 finding_json(finding, account=home.account, region=home.region) for finding in left.findings
             ],
@@ -61,25 +62,50 @@ def report(one: One, rules: Rules, form: TextFormat | None, deployment: Deployme
         }
         sys.stdout.write(json.dumps(described, indent=2, default=str) + "\n")
     else:
-        _print(one, calls, left, held_back, output())
+        console = output()
+        _print(one, calls, left, _says_who_writes(calls, held_back, deployment), console)
+        if held and held.is_any:
+            print_held(held, console)
         if deployment is None:
-            output().print(REVOCATIONS_NOT_CHECKED, style="dim")
+            console.print(REVOCATIONS_NOT_CHECKED, style="dim")
+        elif in_scope(one.facts) and not calls.revocations_checked:
+            console.print(NO_COMPLETE_SWEEP, style="dim")
+        console.print("Nothing was written.", style="dim")
     if lacks_in(each for unread in left.unread.values() for each in unread):
         return EXIT_COULD_NOT_RUN
     errors = any(finding.severity == "error" for finding in left.findings)
     return EXIT_FINDINGS if calls.calls or calls.refusals or errors else EXIT_OK
 
 
-def _item(one: One, deployment: Deployment | None) -> RoleItem:
-    """Return the role's item in the ledger; an empty one without a deployment."""
-    if deployment is None or not isinstance(one.facts.role, Role):
-        return RoleItem()
+def _role_planner(one: One, deployment: Deployment | None) -> PlanRole:
+    if deployment is not None:
+        return OfStack(readers=one.readers, deployment=deployment)
+    policy = own_policy_name(one.facts.task_definition.arn.region, DEFAULT_STACK)
+    return WithoutRecords(readers=one.readers, policy=policy)
+
+
+def _held(one: One, deployment: Deployment) -> Held:
+    role = one.facts.role.arn if isinstance(one.facts.role, Role) else None
     with aws_errors():
-        return deployment.ledger.roles.item(one.facts.role.arn)
+        return read_held(deployment, role=role, family=one.facts.task_definition.family)
 
 
-def _secret(one: One, secret: Arn) -> Lookup[Secret]:
-    return one.readers.secret(str(secret), secret.region)
+def _of_stack(deployment: Deployment, held: Held) -> dict[str, Any]:
+    return {"stack": deployment.stack, "mode": deployment.mode, **described(held)}
+
+
+def _says_who_writes(calls: Calls, held_back: bool, deployment: Deployment | None) -> Text | None:
+    """Return whether the calls would be made: as the tags say, or else the parameter Mode."""
+    if held_back:
+        on_role = any(call.service == "iam" for call in calls.calls)
+        return says(HELD_BACK_BUT if on_role else HELD_BACK, "yellow")
+    if not calls.calls:
+        return None
+    if deployment is None:
+        return says(BY_MODE, "dim")
+    if deployment.mode == "remediate":
+        return says(f"The stack {deployment.stack} makes these calls (Mode=remediate).", "dim")
+    return says(f"The stack {deployment.stack} only reports these calls (Mode={deployment.mode}).", "yellow")
 
 
 def _left_to_people(one: One, calls: Calls) -> Examination:
@@ -92,7 +118,7 @@ def _left_to_people(one: One, calls: Calls) -> Examination:
     return replace(examination, findings=left)
 
 
-def _print(one: One, calls: Calls, left: Examination, held_back: bool, console: Console) -> None:
+def _print(one: One, calls: Calls, left: Examination, who_writes: Text | None, console: Console) -> None:
     where = ", ".join(one.in_use) or "not in use"
     console.print(Text.assemble(says(one.facts.task_definition.arn.resource_name, "bold"), says(f"  {where}", "dim")))
     if not in_scope(one.facts):
@@ -103,10 +129,8 @@ def _print(one: One, calls: Calls, left: Examination, held_back: bool, console: 
             if left.findings
             else "There is nothing to fix."
         )
-    if held_back:
-        console.print(HELD_BACK, style="yellow")
-    elif calls.calls:
-        console.print(BY_MODE, style="dim")
+    if who_writes is not None:
+        console.print(who_writes)
     for number, call in enumerate(calls.calls, start=1):
         _print_call(number, call, console)
     for refusal in calls.refusals:
@@ -118,12 +142,24 @@ def _print(one: One, calls: Calls, left: Examination, held_back: bool, console: 
         console.print(Text.assemble(("→ ", "bold cyan"), says(refusal.remedy)))
         if refusal.snippet:
             console.print(says(refusal.snippet.rstrip(), "cyan"), soft_wrap=True)
+    for grant in calls.unneeded:
+        _print_unneeded(grant, console)
     for finding in left.findings:
         _print_left(finding, console)
     console.print()
     for sentence in sentences(left.not_checked):
         console.print(says(sentence))
-    console.print("Nothing was written.", style="dim")
+
+
+def _print_unneeded(grant: UnneededGrant, console: Console) -> None:
+    since = "no complete sweep has found it yet" if grant.since is None else f"since {grant.since:%Y-%m-%d}"
+    if grant.revoked_after is None:
+        then = f"it stays ({grant.parameter}=true would revoke it)" if grant.since else "it stays for now"
+    else:
+        then = f"a sweep revokes it after {grant.revoked_after:%Y-%m-%d %H:%M} UTC"
+    console.print()
+    console.print(Text.assemble(("warning", STYLES["warning"]), says(f"  {grant.finding}", "bold")))
+    console.print(says(f"Pullguard granted {grant.secret.resource_name}: {since}; {then}."))
 
 
 def _print_left(finding: Finding, console: Console) -> None:
@@ -145,4 +181,6 @@ def _print_call(number: int, call: Call, console: Console) -> None:
     console.print(Text.assemble((head, "bold"), says(f"  {call.target}", "dim")))
     if call.when:
         console.print(says(f"   {call.when}", "dim"))
+    for secret, why in call.revoked.items():
+        console.print(says(f"   revokes {Arn.parse(secret).resource_name}: {why}", "yellow"))
     print_difference(call.diff, console)

@@ -1,4 +1,4 @@
-"""The outputs of the deployed stack, by the exact request."""
+"""The outputs and parameters of the deployed stack, by the exact request."""
 
 from typing import Any
 
@@ -15,27 +15,31 @@ def stack(**members: Any) -> dict[str, Any]:
     return {"StackName": "pullguard", "CreationTime": NOW, "StackStatus": "CREATE_COMPLETE", **members}
 
 
-OUTPUTS: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+DESCRIBED: dict[str, tuple[dict[str, Any], tuple[dict[str, str], dict[str, str]]]] = {
     "two": (
         {
             "Outputs": [
                 {"OutputKey": "LedgerTable", "OutputValue": "ledger"},
                 {"OutputKey": "StopParameter", "OutputValue": "/pullguard/stop"},
-            ]
+            ],
+            "Parameters": [{"ParameterKey": "Mode", "ParameterValue": "observe"}],
         },
-        {"LedgerTable": "ledger", "StopParameter": "/pullguard/stop"},
+        ({"LedgerTable": "ledger", "StopParameter": "/pullguard/stop"}, {"Mode": "observe"}),
     ),
-    "none": ({}, {}),
+    "none": ({}, ({}, {})),
 }
 
 
-@pytest.mark.parametrize(("members", "expected"), OUTPUTS.values(), ids=OUTPUTS)
-def test_the_outputs_of_a_stack_are_read_by_its_name(members: dict[str, Any], expected: dict[str, str]) -> None:
+@pytest.mark.parametrize(("members", "expected"), DESCRIBED.values(), ids=DESCRIBED)
+def test_a_stack_is_described_by_its_name(
+    members: dict[str, Any], expected: tuple[dict[str, str], dict[str, str]]
+) -> None:
     client = boto3.client("cloudformation", region_name=REGION)
     answer: Any = {"Stacks": [stack(**members)]}
     with Stubber(client) as stubber:
         stubber.add_response("describe_stacks", answer, {"StackName": "pullguard"})
-        assert Stacks(client).outputs("pullguard") == expected
+        found = Stacks(client).describe("pullguard")
+    assert (found.outputs, found.parameters) == expected
 
 
 @pytest.mark.parametrize("code", ["ValidationError", "AccessDenied"])
@@ -44,4 +48,4 @@ def test_an_error_propagates(code: str) -> None:
     with Stubber(client) as stubber:
         stubber.add_client_error("describe_stacks", code)
         with pytest.raises(ClientError, match=code):
-            Stacks(client).outputs("pullguard")
+            Stacks(client).describe("pullguard")

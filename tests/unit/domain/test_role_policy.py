@@ -8,7 +8,7 @@ import pytest
 from pullguard.domain.policy_document import (
     Granted,
 )
-from pullguard.domain.role_item import SHOWS_AFTER, Unneeded
+from pullguard.domain.role_item import SHOWS_AFTER, RoleItem, Unneeded
 from pullguard.domain.role_policy import (
     GONE,
     STRANGER,
@@ -463,3 +463,24 @@ def test_a_change_names_the_task_definition_of_each_grant() -> None:
     needs = asks({A: replace(NAMED, task_definition="web:8"), B: UNREAD, C: replace(WANTED, task_definition="api:1")})
     users = {str(A.secret): "web:8", str(B.secret): "web:7", str(C.secret): "api:1"}
     assert role_policy_change(state, needs, NEVER, NOW).users == users
+
+
+# --- The circuit breaker ---
+
+
+def test_the_breaker_holds_back_additions_and_new_keys_but_no_revocation() -> None:
+    state = shows(A, B, records=(record(A), young(B)))
+    change = changed(state, asks({A1: WANTED, B: REFUSED, C: WANTED}))
+    touched = (A.secret, B.secret, C.secret)
+    assert ({*change.rekeyed}, {*change.revoked}, {*change.added}) == ({A.secret}, {B.secret}, {C.secret})
+    once = RoleItem().with_writes(touched, NOW)
+    assert set(change.held_by_breaker(once, 1, NOW)) == {A.secret, C.secret}
+    assert change.held_by_breaker(once, 2, NOW) == ()
+    only = RoleItem().with_writes((C.secret,), NOW)
+    assert change.held_by_breaker(only, 1, NOW) == (C.secret,)
+
+
+def test_without_wanting_a_secret_it_stays_named() -> None:
+    needs = asks({A: WANTED, B: WANTED, C: NAMED}).without_wanting((A.secret, C.secret))
+    wants = {secret: (need.is_wanted, need.is_named) for secret, need in needs.secrets.items()}
+    assert wants == {A.secret: (False, True), B.secret: (True, True), C.secret: (False, True)}

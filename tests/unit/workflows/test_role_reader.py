@@ -50,6 +50,21 @@ def know(here: Harness, *definitions: TaskDefinition, things: tuple[Any, ...] = 
         here.ledger.entries.keep_references(each.arn, Entry(), names)
 
 
+def reader_of(here: Harness, *witnesses: TaskDefinition, sweep: str = "") -> DependentsReader:
+    return DependentsReader(
+        readers=here.world,
+        ledger=here.ledger,
+        definition_store=here.definition_store,
+        starts=here.starts,
+        policy=OWN_POLICY,
+        mode=here.mode,
+        rules=here.rules,
+        now=here.now,
+        witnesses=witnesses,
+        sweep=sweep,
+    )
+
+
 def read(
     here: Harness,
     *witnesses: TaskDefinition,
@@ -58,15 +73,7 @@ def read(
     item: RoleItem = ITEM,
     extent: Extent = "asked",
 ) -> Seen | None:
-    reader = DependentsReader(
-        executor=here.executor(),
-        readers=here.world,
-        definition_store=here.definition_store,
-        starts=here.starts,
-        policy=OWN_POLICY,
-        witnesses=witnesses,
-        sweep=sweep or ("s-0" if everything else ""),
-    )
+    reader = reader_of(here, *witnesses, sweep=sweep or ("s-0" if everything else ""))
     return reader.read(ROLE, item, "all" if everything else extent)
 
 
@@ -295,14 +302,7 @@ class SlowWorld(World):
 
 def test_each_task_definition_is_gathered_once_in_a_run(harness: Harness) -> None:
     """Not that the accepted credentials of the ledger are read once more."""
-    reader = DependentsReader(
-        executor=harness.executor(),
-        readers=harness.world,
-        definition_store=harness.definition_store,
-        starts=harness.starts,
-        policy=OWN_POLICY,
-        witnesses=(WEB,),
-    )
+    reader = reader_of(harness, WEB)
     reader.read(ROLE, NONE)
     before = [each for each in harness.world.asked if each[0] != "role"]
     reader.read(ROLE, NONE, "others")

@@ -11,14 +11,14 @@ shows what goes wrong without it.
   of a secret that no longer exists goes with the next write.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Final, Literal
 
 from pullguard.domain.arn import Arn
 from pullguard.domain.policy_document import INLINE_POLICIES_MAX_CHARS, Granted
-from pullguard.domain.role_item import SHOWS_AFTER, GrantRecord, Unneeded
+from pullguard.domain.role_item import SHOWS_AFTER, GrantRecord, RoleItem, Unneeded
 from pullguard.domain.role_state import RoleState, own_grants, present, recent_writes
 
 
@@ -58,6 +58,16 @@ class Needs:
     is_complete: bool = False
     is_swept: bool = False
     is_writable: bool = True
+
+    def without_wanting(self, secrets: Collection[Arn]) -> "Needs":
+        """Return the needs as if no task definition wanted ``secrets``; what is granted stays needed."""
+        return replace(
+            self,
+            secrets={
+                secret: replace(need, is_wanted=need.is_wanted and secret not in secrets)
+                for secret, need in self.secrets.items()
+            },
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,6 +128,11 @@ class RolePolicyChange:
     def strangers(self) -> tuple[Arn, ...]:
         """The secrets whose grants stay although this stack has not made them."""
         return tuple(sorted(self.reported.keys() - self.added.keys()))
+
+    def held_by_breaker(self, item: RoleItem, writes_per_hour: int, now: datetime) -> tuple[Arn, ...]:
+        """Return the additions and new keys that were written as often as is allowed; never a revocation."""
+        additions = (*self.added, *sorted(self.rekeyed))
+        return tuple(each for each in additions if item.writes_this_hour(each, now) >= writes_per_hour)
 
 
 def role_policy_change(state: RoleState, needs: Needs, rules: RevocationRules, now: datetime) -> RolePolicyChange:

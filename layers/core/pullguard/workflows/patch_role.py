@@ -97,11 +97,14 @@ class RolePatcher:
         reconciler = RoleReconciler(
             roles=executor.ledger.roles,
             reader=DependentsReader(
-                executor=executor,
                 readers=readers or executor.readers(),
+                ledger=executor.ledger,
                 definition_store=self.definition_store,
                 starts=self.starts,
                 policy=self.policy,
+                mode=executor.mode,
+                rules=executor.rules,
+                now=executor.now,
                 witnesses=witnesses,
                 sweep="" if witnesses else request.provenance.event_id,
             ),

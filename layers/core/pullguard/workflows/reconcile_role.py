@@ -231,16 +231,11 @@ class RoleReconciler:
         self, role: Arn, item: RoleItem, seen: Seen, change: RolePolicyChange, now: datetime
     ) -> RolePolicyChange:
         """Return the change without what the circuit breaker holds back: additions and new keys, never a revocation."""
-        additions = (*change.added, *sorted(change.rekeyed))
-        held = [each for each in additions if item.writes_this_hour(each, now) >= self.writes_per_hour]
+        held = change.held_by_breaker(item, self.writes_per_hour, now)
         if not held:
             return change
         self.reports.breaker_open(role, change, held)
-        secrets = {
-            secret: replace(need, is_wanted=need.is_wanted and secret not in held)
-            for secret, need in seen.needs.secrets.items()
-        }
-        return role_policy_change(seen.state, replace(seen.needs, secrets=secrets), self.rules, now)
+        return role_policy_change(seen.state, seen.needs.without_wanting(held), self.rules, now)
 
     def _forget(self, role: Arn, item: RoleItem, result: Reconciled) -> Reconciled:
         """Drop what is known of grants on a role that is gone; its history and a hold stay."""

@@ -6,12 +6,13 @@ they are read when a grant is due, at most ``DEPENDENTS_MAX`` of them.
 """
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from pullguard.checks.gather import Readers, gather, gather_about
+from pullguard.domain.actions import Mode
 from pullguard.domain.arn import Arn, family_of
 from pullguard.domain.errors import NotNow, PullguardError
 from pullguard.domain.facts import Facts
@@ -22,12 +23,13 @@ from pullguard.domain.role import Role
 from pullguard.domain.role_item import RoleItem, has_failed_lately
 from pullguard.domain.role_state import RoleState, closed, present, recent_writes
 from pullguard.domain.task_definition import TaskDefinition
+from pullguard.planning.planner import Rules
 from pullguard.planning.role_needs import names, relevant_secrets, role_needs, role_state, wanted_by
 from pullguard.planning.scope import is_certain
 from pullguard.planning.successor import is_newest
+from pullguard.store.ledger import Ledger
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import TaskDefinitionStore
-from pullguard.workflows.execute import Executor
 from pullguard.workflows.reconcile_role import Extent, Seen
 
 # Each task definition is described again within one run of the function.
@@ -43,17 +45,20 @@ class NotProved(PullguardError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DependentsReader:
-    """Reads a role for one run, whose ``readers`` ask AWS each question once.
+    """Reads a role for one run, whose ``readers`` ask AWS each question once. ``pullguard plan`` reads with it, too.
 
     ``witnesses`` are the task definitions that the message is about. ``sweep`` is the id of the event that a message
     about the role names: of the sweep, if one asks. It is empty for a message about a task definition.
     """
 
-    executor: Executor
     readers: Readers
+    ledger: Ledger
     definition_store: TaskDefinitionStore
     starts: StartStore
     policy: str
+    mode: Mode
+    rules: Rules
+    now: Callable[[], datetime]
     witnesses: tuple[TaskDefinition, ...] = ()
     sweep: str = ""
     gathered: dict[Arn, Facts] = field(default_factory=dict)
@@ -74,7 +79,7 @@ class DependentsReader:
                 facts, is_complete = (*facts, *self._live(found)), True
             except NotProved as error:
                 _LOG.warning("%s", error)
-        wanted = wanted_by(facts, self.executor.rules, self.executor.mode)
+        wanted = wanted_by(facts, self.rules, self.mode)
         relevant = relevant_secrets(state, wanted)
         if extent == "asked" and self.witnesses:
             relevant = tuple(each for each in relevant if each in wanted or any(names(one, each) for one in facts))
@@ -87,7 +92,7 @@ class DependentsReader:
             for_containers={each.granted.secret for each in state.grants if each.is_for_containers},
             named_elsewhere=self._named(found, state),
             is_complete=is_complete,
-            observes=self.executor.mode == "observe",
+            observes=self.mode == "observe",
         )
         return Seen(state=state, needs=needs)
 
@@ -97,14 +102,14 @@ class DependentsReader:
         What is granted is not read again. After a write that IAM refused or that was not made, each message is alone
         for five minutes: one grant that IAM does not take must not hold up the others.
         """
-        now = self.executor.now()
+        now = self.now()
         over = closed(state, now)
         if any(has_failed_lately(each, now) for each in state.writes) or any(each.outcome == "lost" for each in over):
             return
         granted = present(state.own, state, recent_writes(state, now), now)
         known = {each.arn for each in self.witnesses}
-        for grant in self.executor.ledger.entries.asked(role.arn, now=now):
-            if self.executor.now() - now > OTHERS_MAX:
+        for grant in self.ledger.entries.asked(role.arn, now=now):
+            if self.now() - now > OTHERS_MAX:
                 return
             if grant.task_definition in known or Granted(secret=grant.secret, key=grant.key) in granted:
                 continue
@@ -120,14 +125,14 @@ class DependentsReader:
         return self.gathered[definition.arn]
 
     def _gathered(self, definition: TaskDefinition) -> Facts:
-        facts = gather_about(definition, self.readers, now=self.executor.now())
+        facts = gather_about(definition, self.readers, now=self.now())
         newest = self.readers.task_definition(definition.family)
         if facts.registry_secrets or not is_newest(newest, definition):  # the newest is in scope, whatever runs it
             facts = facts.with_usage(self.readers.usage(definition))
         if not facts.registry_secrets:
             return facts
         # Only the validator asks registries: an executor reads no secret values and may not reach into a VPC.
-        entry = self.executor.ledger.entries.get(definition.arn)
+        entry = self.ledger.entries.get(definition.arn)
         return facts.with_accepted(entry.accepted).with_had_pulled(entry.had_pulled)
 
     def _named(self, role: Role, state: RoleState) -> dict[Arn, bool] | None:
@@ -140,10 +145,10 @@ class DependentsReader:
         return {secret: not users.isdisjoint(self._dependents(secret)) for secret in granted}
 
     def _users(self, role: Role) -> Iterable[Arn]:
-        return self.executor.ledger.entries.dependents(role_name(role.arn.account, role.name))
+        return self.ledger.entries.dependents(role_name(role.arn.account, role.name))
 
     def _dependents(self, secret: Arn) -> Iterable[Arn]:
-        return self.executor.ledger.entries.dependents(str(secret))
+        return self.ledger.entries.dependents(str(secret))
 
     def _live(self, role: Role) -> Iterable[Facts]:
         """Yield the task definitions with the role, described now; raises ``NotProved`` if one is unknown.
@@ -160,7 +165,7 @@ class DependentsReader:
         for arn in sorted(dependents | started):
             if arn not in dependents and not _may_use(role, self.readers.task_definition(str(arn))):
                 continue
-            facts = gather(str(arn), self.readers, now=self.executor.now(), usage=True)
+            facts = gather(str(arn), self.readers, now=self.now(), usage=True)
             if isinstance(facts, Missing):
                 continue
             if not isinstance(facts, Facts) or not is_certain(facts):
