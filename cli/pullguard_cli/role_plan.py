@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
 from pullguard.aws.readers import AwsReaders
+from pullguard.checks.gather import Readers
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import NotNow
 from pullguard.domain.facts import Facts
@@ -13,6 +14,7 @@ from pullguard.domain.role import Role
 from pullguard.domain.role_item import GrantRecord, RoleItem, Unneeded
 from pullguard.domain.role_policy import RevocationRules, RolePolicyChange, role_policy_change
 from pullguard.domain.role_state import RoleState
+from pullguard.domain.task_definition import TaskDefinition
 from pullguard.planning.planner import Rules
 from pullguard.planning.role_needs import relevant_secrets, role_needs, role_state, wanted_by
 from pullguard.workflows.reconcile_role import Seen
@@ -105,19 +107,9 @@ class OfStack:
     def _plan(self, facts: Facts, role: Role, rules: Rules) -> RolePlan:
         deployment = self.deployment
         complete = deployment.definition_store.complete()
-        reader = DependentsReader(
-            readers=self.readers,
-            ledger=deployment.ledger,
-            definition_store=deployment.definition_store,
-            starts=deployment.starts,
-            policy=deployment.policy_name,
-            mode="remediate",
-            rules=rules,
-            now=lambda: facts.now,
-            witnesses=(facts.task_definition,),
-            sweep="" if complete is None else complete["sweep"],
-            gathered={facts.task_definition.arn: facts},
-        )
+        sweep = "" if complete is None else complete["sweep"]
+        reader = reader_of(deployment, self.readers, rules, facts.task_definition, sweep=sweep, now=facts.now)
+        reader.gathered[facts.task_definition.arn] = facts
         item = deployment.ledger.roles.item(role.arn)
         revocation = revocation_rules(deployment.parameters)
 
@@ -142,6 +134,33 @@ class OfStack:
             unneeded=tuple(_unneeded(seen.state.grants, change, revocation)),
             is_checked=seen.needs.is_swept or seen.needs.is_complete,
         )
+
+
+def reader_of(
+    deployment: Deployment,
+    readers: Readers,
+    rules: Rules,
+    *witnesses: TaskDefinition,
+    now: datetime,
+    sweep: str = "",
+) -> DependentsReader:
+    """Return the reader with which the functions of a stack read a role.
+
+    ``witnesses`` are the task definitions that it is about; ``sweep`` is the id of the last complete sweep. It reads as
+    with Mode=remediate.
+    """
+    return DependentsReader(
+        readers=readers,
+        ledger=deployment.ledger,
+        definition_store=deployment.definition_store,
+        starts=deployment.starts,
+        policy=deployment.policy_name,
+        mode="remediate",
+        rules=rules,
+        now=lambda: now,
+        witnesses=witnesses,
+        sweep=sweep,
+    )
 
 
 def revocation_rules(parameters: Mapping[str, str]) -> RevocationRules:

@@ -23,6 +23,7 @@ from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.difference import difference, print_difference
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun
 from pullguard_cli.operations.held import resume_command
+from pullguard_cli.operations.rollback_preview import after_resume
 from pullguard_cli.operations.rollback_target import KIND, Target, choose, disagreements
 from pullguard_cli.operations.stopping import stop_by
 from pullguard_cli.printing import output, says
@@ -52,6 +53,7 @@ def roll_back(deployment: Deployment, name: str, *, to: str | None, reason: str,
         console.print(says(f"Pullguard would not grant this now: {why}", "yellow"))
     if target.matches(own):
         return _keep(deployment, role, target, writes, reason=reason, yes=yes)
+    _print_preview(deployment, role, target, writes)
     print_difference(difference(_shown(own, own.grants), _shown(own, target.grants), policy), console)
     if not confirmed(f"Put {policy} on {arn.resource_name} back to {target.what}?", yes=yes):
         console.print("Nothing was changed.")
@@ -60,6 +62,17 @@ def roll_back(deployment: Deployment, name: str, *, to: str | None, reason: str,
     console.print(says(f"{policy} on {arn.resource_name} is back to {target.what}."))
     console.print(says(_held(deployment, arn)))
     return EXIT_OK
+
+
+def _print_preview(deployment: Deployment, role: Role, target: Target, writes: tuple[Write, ...]) -> None:
+    """Print the changes that would follow once the hold ends. A failure to find out does not keep a rollback back."""
+    console = output()
+    try:
+        with aws_errors():
+            for line in after_resume(deployment, role, target, writes):
+                console.print(says(line, "yellow"))
+    except CannotRun as error:
+        console.print(says(f"It is not known what Pullguard would change after the hold: {error}", "yellow"))
 
 
 def _refuse_unmoved(deployment: Deployment, role: Role) -> None:

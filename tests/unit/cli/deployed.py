@@ -9,6 +9,7 @@ from pullguard.aws.ssm import StopSwitch
 from pullguard.domain.arn import Arn
 from pullguard.domain.stop import GO_ON, Stop
 from pullguard.store.ledger import Ledger
+from pullguard.store.services import ServiceStore
 from pullguard.store.starts import StartStore
 from pullguard.store.task_definitions import Sweep, TaskDefinitionStore
 from sandbox.emulator import client
@@ -36,11 +37,13 @@ class Stack:
         assert self.ledger.roles.replace(role, item, replace(item, **changes))
 
     def complete_sweep(self) -> None:
-        """Let the ledger know a complete sweep, which found no schedules."""
+        """Let the ledger know a complete sweep, which found no services, tasks or schedules."""
         table, now = client("dynamodb"), datetime.now(UTC)
         sweep = Sweep(id="s-1", began_at=now.isoformat(), due=None)
         TaskDefinitionStore(table, "ledger").save_complete(sweep, now=now)
         StartStore(table, "ledger", now=lambda: now).keep_schedules(())
+        services = ServiceStore(table, "ledger", now=lambda: now)
+        services.keep_listed(services.rows(), [], [], now=now)
 
     def sweeps(self) -> list[dict[str, Any]]:
         answer = client("sqs").receive_message(QueueUrl=self.sweep_queue_url, MaxNumberOfMessages=10)
