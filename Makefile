@@ -95,11 +95,11 @@ test: $(TOOLS) .tools/aws/.ready ## Run all tests: unit, contract, function, con
 	@$(RUN) $(PYTEST) $(TOGETHER) -m "not runtime" --junit-xml build/tests.xml $(ARGS)
 	@status=0; \
 		.venv/bin/python -m sandbox.runtime.available "the tests in the Lambda runtime and real containers (tests/runtime)" || status=$$?; \
-		case $$status in 0) $(RUN) $(PYTEST) -m runtime --junit-xml build/runtime.xml $(ARGS);; 3) ;; *) exit 1;; esac
+		case $$status in 0) $(RUN) $(PYTEST) tests/runtime -m runtime --junit-xml build/runtime.xml $(ARGS);; 3) ;; *) exit 1;; esac
 
 .PHONY: test-runtime
 test-runtime: $(TOOLS) ## Run the tests in the Lambda runtime and real containers only (needs Docker)
-	@$(RUN) $(PYTEST) -m runtime --junit-xml build/runtime.xml $(ARGS)
+	@$(RUN) $(PYTEST) tests/runtime -m runtime --junit-xml build/runtime.xml $(ARGS)
 
 .PHONY: check
 check: lint test ## Format, lint, types, template, and all tests

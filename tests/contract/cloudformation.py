@@ -13,7 +13,7 @@ FILE = ROOT / "template.yaml"
 TEXT = FILE.read_text(encoding="utf-8")
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.CSafeLoader):
     """YAML with CloudFormation's short forms (!Ref, !GetAtt, !Sub, ...)."""
 
 
@@ -59,7 +59,7 @@ class Template:
 
 
 def load() -> Template:
-    # _Loader is a SafeLoader: it makes plain data and nothing else.
+    # _Loader is a CSafeLoader: it makes plain data and nothing else.
     return Template(yaml.load(TEXT, Loader=_Loader))
 
 

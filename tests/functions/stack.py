@@ -11,6 +11,8 @@ from types import ModuleType
 from typing import Any
 
 import boto3
+import botocore
+from botocore.config import Config
 from moto.sqs.models import sqs_backends
 
 from pullguard.aws.clients import Clients
@@ -23,6 +25,7 @@ REGION, ACCOUNT = "us-east-1", "123456789012"
 STACK_NAME = "pullguard"
 OWN_POLICY = own_policy_name(REGION, STACK_NAME)
 BATCH_MAX = 10
+UNSIGNED = Config(signature_version=botocore.UNSIGNED)  # moto reads no signature, and making one costs half an answer
 _numbers = count()
 # A batch call needs the action of the single one, and a transaction those of its parts; everything else is called what
 # it is allowed by.
@@ -34,7 +37,7 @@ def _client(service: str) -> Any:
     """Clients outlive the stacks: to make one costs more than most of what a test asks of it."""
     session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
     # The name of the service is a variable here, so that no stub knows the client's type.
-    return session.client(service)  # type: ignore[call-overload]
+    return session.client(service, config=UNSIGNED)  # type: ignore[call-overload]
 
 
 @dataclass

@@ -12,17 +12,14 @@ from functools import cached_property
 from typing import Any
 
 import boto3
-from botocore import UNSIGNED
 from botocore.awsrequest import AWSResponse
-from botocore.config import Config
 from botocore.exceptions import ReadTimeoutError
 from botocore.loaders import Loader
 from moto.core.models import botocore_stubber
 
 from pullguard.aws.clients import Clients
-from tests.functions.stack import REGION
+from tests.functions.stack import REGION, UNSIGNED
 
-_UNSIGNED = Config(signature_version=UNSIGNED)  # moto reads no signature, and making one costs as much as its answer
 _LOADER = Loader()  # the services' descriptions are read once for all sessions
 
 
@@ -86,7 +83,7 @@ class Wire:
         """Clients that speak over this wire."""
         session = boto3.Session(aws_access_key_id="testing", aws_secret_access_key="testing", region_name=REGION)
         session._session.register_component("data_loader", _LOADER)
-        session._session.set_default_client_config(_UNSIGNED)
+        session._session.set_default_client_config(UNSIGNED)
         events: Any = session.events
         events.unregister("before-send", botocore_stubber)
         events.register("before-send", self._send)
