@@ -1,6 +1,6 @@
 """Limit the concurrent workers of a function to what this machine can start, which is less than in a Region.
 
-A worker of the embedded AWS is a process that unpacks the layers and compiles its imports, about 2 s of a core. Eight
+A worker of the embedded AWS is a process of its own that imports the layers, about a second of a core. Eight
 at once on two cores delay the first answer by half a minute, and a test that waits for it fails.
 
 Runs in the embedded AWS's interpreter.

@@ -12,6 +12,7 @@
 10. Another account's secrets and keys, answered in that account: ``sandbox.other_accounts``.
 11. The keys of each version of a secret: ``sandbox.version_keys``.
 12. Queue policies as SQS evaluates them, and redrives: ``sandbox.queues``.
+13. Layers and code unpacked once for all workers: ``sandbox.unpacking``.
 
 Run by ``sandbox.emulator`` in the embedded AWS's own interpreter, never imported there by anything else. Any error in 1
 or 2 is logged and leaves the observed call unchanged.
@@ -45,6 +46,7 @@ from sandbox import (
     secret_ids,
     secret_state,
     task_roles,
+    unpacking,
     version_keys,
 )
 from sandbox.cloudtrail import ApiCall, Caller, Event
@@ -304,6 +306,7 @@ def main() -> None:
     queues.install()
     secret_ids.install()
     secret_state.install()
+    unpacking.install()
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource  # noqa: PLC0415
 
