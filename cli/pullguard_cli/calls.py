@@ -26,6 +26,8 @@ from pullguard_cli.role_plan import PlanRole, RolePlan, UnneededGrant
 _AFTER_GRANT: Final = "once the role can read the secret"
 _AFTER_REGISTER: Final = "once the new revision passes every check (AWS assigns its number)"
 _WAIT: Final = "Run this again in five minutes."
+_LATE: Final = "the stack has written this grant within the last five minutes, and IAM does not show it yet"
+_OUTSIDE: Final = "Widen the parameter ManagedRolePattern, or give the role access by hand."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +52,15 @@ class Calls:
     """The calls that remediation would make, in order, and the actions it would refuse.
 
     ``unneeded`` are grants of the stack on the role that nothing needs, or that lack consent, and that stay for now.
-    ``revocations_checked``: whether a complete sweep, or this plan, has found out which grants are needed.
+    ``revocations_checked``: whether a complete sweep, or this plan, has found out which grants are needed. ``unknown``
+    are reasons why the stack may write something else to the role.
     """
 
     calls: tuple[Call, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     unneeded: tuple[UnneededGrant, ...] = ()
     revocations_checked: bool = False
+    unknown: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return the calls, refusals and unneeded grants as JSON."""
@@ -75,6 +79,7 @@ class Calls:
             ],
             "revocations_checked": self.revocations_checked,
             "unneeded_grants": [grant.to_dict() for grant in self.unneeded],
+            "unknown": list(self.unknown),
         }
 
 
@@ -97,6 +102,7 @@ def calls_for(facts: Facts, rules: Rules, ecs: Ecs, plan_role: PlanRole) -> Call
         refusals=(*plan.refusals, *(step for step in steps if isinstance(step, Refusal)), *preview.refusals),
         unneeded=role.unneeded if role else (),
         revocations_checked=role is not None and role.is_checked,
+        unknown=role.unknown if role else (),
     )
 
 
@@ -113,12 +119,18 @@ def _other(action: Reregister | MoveService, facts: Facts, ecs: Ecs, *, after_gr
 def _role_steps(facts: Facts, role: Role, grants: tuple[Grant, ...], plan: RolePlan) -> Iterator[Call | Refusal]:
     """Yield the write of our policy, as the executor would make it, and the grants that it could not make."""
     state, change, held = plan.state, plan.change, plan.held_by_breaker
-    if change.is_write:
-        made = (each for each in grants if each.secret not in change.refused and each.secret not in held)
+    made = tuple(each for each in grants if each.secret not in change.refused and each.secret not in held)
+    shown = {each.secret for each in state.own.grants}
+    late = tuple(each for each in made if each.secret not in shown)
+    if change.is_write and plan.outside:
+        yield _refusal(facts, role, plan.outside, _OUTSIDE, _findings(made))
+    elif change.is_write:
         yield _put_role_policy(role, state, change, _findings(made))
-    elif grants and change.why:
+    elif change.why:
         remedy = _WAIT if change.kind == "wait" else f"Remove the policy {state.policy} from the role."
         yield _refusal(facts, role, change.why, remedy, _findings(grants))
+    elif late and {each.secret for each in change.after}.issuperset(each.secret for each in late):
+        yield _refusal(facts, role, _LATE, _WAIT, _findings(late))
     for secret in held:
         error = TooManyWrites(f"the grant of {secret} on the role {role.arn}", plan.writes_per_hour)
         yield _refusal(

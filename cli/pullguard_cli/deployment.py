@@ -161,4 +161,4 @@ def find(*, stack: str, table: str | None = None, profile: str | None, region: s
         return Deployment(connection=connection, stack=stack, outputs={"LedgerTable": table})
     with aws_errors():
         found = Stacks(connection.clients.get("cloudformation")).describe(stack)
-    return Deployment(connection=connection, stack=stack, outputs=found.outputs, parameters=found.parameters)
+    return Deployment(connection=connection, stack=found.name, outputs=found.outputs, parameters=found.parameters)

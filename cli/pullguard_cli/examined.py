@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from pullguard.aws.readers import AwsReaders, ReadValues
+from pullguard.aws.readers import AwsReaders, ReadValues, starting
 from pullguard.aws.survey import survey_running
 from pullguard.checks.gather import gather_about
 from pullguard.domain.arn import Arn
@@ -12,6 +12,7 @@ from pullguard.domain.errors import Malformed, shown
 from pullguard.domain.facts import Facts
 from pullguard.domain.lookup import Lookup, Unreadable
 from pullguard.domain.task_definition import TaskDefinition
+from pullguard.domain.usage import Usage
 from pullguard_cli.aws_failures import asking_aws
 from pullguard_cli.connection import Connection, connect
 from pullguard_cli.deployment import Deployment
@@ -53,8 +54,9 @@ def examine_one(
 ) -> One:
     """Gather all facts about the task definition ``name``. Raises ``CannotRun`` if it does not exist.
 
-    ``secret_pattern`` and ``required_boundary`` are a deployment's RegistrySecretPattern and RequireRoleBoundary. The
-    readers find what runs other task definitions in the ledger of ``deployment``.
+    ``secret_pattern`` and ``required_boundary`` are a deployment's RegistrySecretPattern and RequireRoleBoundary. With
+    ``deployment``, its ledger says which starts beside services are known, what runs other task definitions, and what
+    registries have answered.
     """
     readers = AwsReaders(
         connection.clients,
@@ -75,7 +77,19 @@ def examine_one(
         with ThreadPoolExecutor(_THREADS) as threads:
             running = survey_running(readers.ecs, threads)
         facts = gather_about(found, readers, now=datetime.now(UTC)).with_usage(running.usage(found, newest))
+        if deployment is not None:
+            facts = _as_known(facts, deployment, live_registry=live_registry)
     return One(facts=facts, in_use=running.places(found.arn), readers=readers)
+
+
+def _as_known(facts: Facts, deployment: Deployment, *, live_registry: bool) -> Facts:
+    """Return the facts with what the ledger of a deployment knows of the task definition."""
+    arn, usage = facts.task_definition.arn, facts.usage
+    if isinstance(usage, Usage):
+        usage = starting(usage, arn, deployment.starts.schedules(), deployment.starts.alone())
+    entry = deployment.ledger.entries.get(arn)
+    facts = facts.with_usage(usage).with_had_pulled(facts.had_pulled or entry.had_pulled)
+    return facts if live_registry else facts.with_accepted(entry.accepted)
 
 
 def _described(found: Lookup[TaskDefinition], name: str, connection: Connection) -> TaskDefinition:

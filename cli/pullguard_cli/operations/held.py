@@ -87,7 +87,8 @@ def print_held(held: Held, console: Console, *, nothing: str = "Nothing is held.
         console.print(says(f"Could not read whether the stack is stopped: {_unread(held.stop)}.", "yellow"))
     rows = tuple(_rows(held))
     if not rows:
-        console.print(says(nothing))
+        if isinstance(held.stop, Stop | None):
+            console.print(says(nothing))
         return
     table = Table(box=box.SIMPLE_HEAD, expand=True, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     for column in ("Held", "Since", "By", "Why"):

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import uuid4
 
+from pullguard.aws.deadline import Deadline
 from pullguard.domain.arn import Arn
 from pullguard.domain.errors import Denied
 from pullguard.domain.lookup import Document
@@ -19,16 +20,18 @@ from pullguard.domain.role import Role
 from pullguard.domain.role_item import RUN_MAX, PolicyWrite, RoleItem
 from pullguard.domain.write_history import Write
 from pullguard_cli.asking import confirmed
+from pullguard_cli.aws_failures import asking_aws
 from pullguard_cli.deployment import Deployment, aws_errors
 from pullguard_cli.difference import difference, print_difference
 from pullguard_cli.failures import EXIT_FINDINGS, EXIT_OK, CannotRun
 from pullguard_cli.operations.held import resume_command
-from pullguard_cli.operations.rollback_preview import after_resume
+from pullguard_cli.operations.rollback_preview import NOT_KNOWN, after_hold
 from pullguard_cli.operations.rollback_target import KIND, Target, choose, disagreements
 from pullguard_cli.operations.stopping import stop_by
 from pullguard_cli.printing import output, says
 
 WAIT_S: Final = 5.0
+_PREVIEW_S: Final = 15.0
 _ATTEMPTS_MAX: Final = 5
 
 
@@ -53,26 +56,33 @@ def roll_back(deployment: Deployment, name: str, *, to: str | None, reason: str,
         console.print(says(f"Pullguard would not grant this now: {why}", "yellow"))
     if target.matches(own):
         return _keep(deployment, role, target, writes, reason=reason, yes=yes)
-    _print_preview(deployment, role, target, writes)
     print_difference(difference(_shown(own, own.grants), _shown(own, target.grants), policy), console)
+    if not yes:
+        _print_preview(deployment, role, target, writes)
     if not confirmed(f"Put {policy} on {arn.resource_name} back to {target.what}?", yes=yes):
         console.print("Nothing was changed.")
         return EXIT_FINDINGS
     _write(deployment, role, target, reason=reason, writes=writes)
     console.print(says(f"{policy} on {arn.resource_name} is back to {target.what}."))
     console.print(says(_held(deployment, arn)))
+    if yes:
+        _print_preview(deployment, role, target, writes)
     return EXIT_OK
 
 
 def _print_preview(deployment: Deployment, role: Role, target: Target, writes: tuple[Write, ...]) -> None:
-    """Print the changes that would follow once the hold ends. A failure to find out does not keep a rollback back."""
-    console = output()
+    """Print the changes that would follow once the hold ends. Neither a failure nor its time keeps a rollback back.
+
+    With ``--yes``, and if nothing is to be written, it comes last.
+    """
+    console, deadline = output(), Deadline(_PREVIEW_S)
     try:
-        with aws_errors():
-            for line in after_resume(deployment, role, target, writes):
+        with asking_aws(), deadline.applied():
+            for line in after_hold(deployment, role, target, writes):
                 console.print(says(line, "yellow"))
     except CannotRun as error:
-        console.print(says(f"It is not known what Pullguard would change after the hold: {error}", "yellow"))
+        why = str(error) if deadline.left_s > 0 else f"reading took longer than {_PREVIEW_S:.0f} s."
+        console.print(says(f"{NOT_KNOWN}: {why}", "yellow"))
 
 
 def _refuse_unmoved(deployment: Deployment, role: Role) -> None:
@@ -119,6 +129,7 @@ def _keep(
         if aligned != item and not deployment.ledger.roles.replace(arn, item, aligned):
             raise CannotRun(f"Another run changed what the ledger keeps of {arn}. The role is held: run this again.")
     console.print(says(_held(deployment, arn)))
+    _print_preview(deployment, role, target, writes)
     return EXIT_OK
 
 

@@ -1,6 +1,6 @@
-"""The changes that Pullguard would make to a role after a rollback, once its hold ends."""
+"""The changes that a stack would make to a role after a rollback, once nothing holds it back any more."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
@@ -8,53 +8,52 @@ from typing import Final
 from pullguard.aws.readers import AwsReaders
 from pullguard.checks.gather import Readers
 from pullguard.domain.arn import Arn
-from pullguard.domain.lookup import Lookup, Missing
 from pullguard.domain.role import Role
 from pullguard.domain.role_policy import role_policy_change
-from pullguard.domain.task_definition import TaskDefinition
 from pullguard.domain.write_history import Write
 from pullguard.planning.planner import Rules
-from pullguard.workflows.role_reader import described
 from pullguard_cli.deployment import Deployment
-from pullguard_cli.operations.held import resume_command
 from pullguard_cli.operations.rollback_target import Target
-from pullguard_cli.role_plan import reader_of, revocation_rules
+from pullguard_cli.role_plan import decide, reader_of, revocation_rules
 
-# A rollback is urgent: the preview reads a few task definitions, and leaves the rest to the plan.
-DEPENDENTS_MAX: Final = 10
+_THEN: Final = "Once the hold ends, Pullguard would"
+NOT_KNOWN: Final = "It is not known whether Pullguard would change this once the hold ends"
 
 
-def after_resume(deployment: Deployment, role: Role, target: Target, writes: tuple[Write, ...]) -> Iterator[str]:
-    """Yield one line for each change that the stack would make to ``target`` once the hold ends.
+def after_hold(deployment: Deployment, role: Role, target: Target, writes: tuple[Write, ...]) -> Iterator[str]:
+    """Yield one line for each change that the stack would make to ``target``, and for what could not be read.
 
-    The task definitions that the grants were made for, and those found to need one within the last hour, are read
-    again. Nothing is yielded for a stack that only observes. AWS errors propagate.
+    All task definitions that use the role are read, at most 200. Nothing is yielded for a stack that only observes.
+    Errors of AWS propagate.
     """
+    parameters = deployment.parameters
+    if "Mode" not in parameters:
+        yield f"{NOT_KNOWN}: the stack was not read."
+        return
     if deployment.mode == "observe":
         return
-    item, now = deployment.ledger.roles.item(role.arn), datetime.now(UTC)
-    readers = _readers(deployment)
-    users = sorted({each.task_definition for each in item.grants if each.task_definition})
-    found = {user: described(Arn.parse(user), readers) for user in users[:DEPENDENTS_MAX]}
-    yield from _unread(found)
-    witnesses = (each for each in found.values() if isinstance(each, TaskDefinition))
-    seen = reader_of(deployment, readers, Rules(), *witnesses, now=now).read(role.arn, item, "others")
-    if seen is None:
+    now, rules = datetime.now(UTC), revocation_rules(parameters)
+    item = deployment.ledger.roles.item(role.arn)
+    records = target.records(item, writes, now)
+    reader = reader_of(deployment, _readers(deployment), Rules())
+    if not reader.sweep:
+        yield f"{NOT_KNOWN}: the stack has no complete sweep."
         return
-    state = replace(
-        seen.state,
-        own=replace(seen.state.own, grants=target.grants),
-        grants=target.records(item, writes, now),
-        writes=(),
-        versions=(),
+    decided = decide(reader, role, replace(item, grants=records), rules, now, all_=True)
+    seen = decided.seen
+    own = replace(seen.state.own, grants=target.grants)
+    change = role_policy_change(
+        replace(seen.state, own=own, grants=records, writes=(), versions=()), seen.needs, rules, now
     )
-    change = role_policy_change(state, seen.needs, revocation_rules(deployment.parameters), now)
-    resume = f"After `{resume_command(deployment.stack, role.arn.resource_name)}`, Pullguard would"
     for secret in change.added:
-        user = Arn.parse(change.users[str(secret)]).resource_name
-        yield f"{resume} grant {secret.resource_name} again: {user} needs it."
+        yield f"{_THEN} grant {secret.resource_name}: {Arn.parse(change.users[str(secret)]).resource_name} needs it."
     for secret, why in change.revoked.items():
-        yield f"{resume} revoke {secret.resource_name}: {why}."
+        yield f"{_THEN} revoke {secret.resource_name}: {why}."
+    for secret, finding in change.unneeded.items():
+        if rules.allow(finding) and seen.needs.is_writable and secret not in change.revoked:
+            yield f"{_THEN} revoke {secret.resource_name} {rules.grace.days} days later: {finding}."
+    for why in decided.unknown:
+        yield f"{NOT_KNOWN}: {why}."
 
 
 def _readers(deployment: Deployment) -> Readers:
@@ -68,9 +67,3 @@ def _readers(deployment: Deployment) -> Readers:
         secret_pattern=parameters.get("RegistrySecretPattern", "*"),
         required_boundary=parameters.get("RequireRoleBoundary", ""),
     )
-
-
-def _unread(found: Mapping[str, Lookup[TaskDefinition]]) -> Iterator[str]:
-    for user, each in found.items():
-        if not isinstance(each, TaskDefinition | Missing):
-            yield f"It is not known what Pullguard would grant for {Arn.parse(user).resource_name}: {each}."

@@ -14,6 +14,7 @@ from pullguard.domain.findings import Finding
 from pullguard.domain.opt_in import effective_mode
 from pullguard.domain.policy_document import own_policy_name
 from pullguard.domain.role import Role
+from pullguard.domain.stop import Stop
 from pullguard.planning.planner import Rules
 from pullguard.planning.scope import in_scope, tags_of
 from pullguard_cli.aws_failures import asking_aws
@@ -34,7 +35,7 @@ HELD_BACK: Final = "A tag sets pullguard:mode=observe: Pullguard only reports th
 HELD_BACK_BUT: Final = "A tag sets pullguard:mode=observe: Pullguard makes the call on the role, and reports the rest."
 BY_MODE: Final = "With Mode=remediate, a deployed Pullguard makes these calls; with Mode=observe it only reports them."
 REVOCATIONS_NOT_CHECKED: Final = "Revocations were not checked: --stack names the stack that has the grant records."
-NO_COMPLETE_SWEEP: Final = "Which grants are unneeded was not checked: the stack has no complete sweep."
+UNNEEDED_NOT_CHECKED: Final = "Which grants are unneeded is not known: no complete sweep, or something is unread."
 
 
 def report(one: One, rules: Rules, form: TextFormat | None, deployment: Deployment | None) -> int:
@@ -63,15 +64,19 @@ def report(one: One, rules: Rules, form: TextFormat | None, deployment: Deployme
         sys.stdout.write(json.dumps(described, indent=2, default=str) + "\n")
     else:
         console = output()
-        _print(one, calls, left, _says_who_writes(calls, held_back, deployment), console)
-        if held and held.is_any:
+        is_held = held is not None and held.is_any
+        _print(one, calls, left, _says_who_writes(calls, held_back, deployment, is_held=is_held), console)
+        if held is not None and is_held:
             print_held(held, console)
+        for why in calls.unknown:
+            console.print(says(f"The stack may write something else: {why}.", "magenta"))
         if deployment is None:
             console.print(REVOCATIONS_NOT_CHECKED, style="dim")
-        elif in_scope(one.facts) and not calls.revocations_checked:
-            console.print(NO_COMPLETE_SWEEP, style="dim")
+        elif in_scope(one.facts) and isinstance(one.facts.role, Role) and not calls.revocations_checked:
+            console.print(UNNEEDED_NOT_CHECKED, style="dim")
         console.print("Nothing was written.", style="dim")
-    if lacks_in(each for unread in left.unread.values() for each in unread):
+    is_incomplete = calls.unknown or (held is not None and not isinstance(held.stop, Stop | None))
+    if is_incomplete or lacks_in(each for unread in left.unread.values() for each in unread):
         return EXIT_COULD_NOT_RUN
     errors = any(finding.severity == "error" for finding in left.findings)
     return EXIT_FINDINGS if calls.calls or calls.refusals or errors else EXIT_OK
@@ -94,18 +99,20 @@ def _of_stack(deployment: Deployment, held: Held) -> dict[str, Any]:
     return {"stack": deployment.stack, "mode": deployment.mode, **described(held)}
 
 
-def _says_who_writes(calls: Calls, held_back: bool, deployment: Deployment | None) -> Text | None:
-    """Return whether the calls would be made: as the tags say, or else the parameter Mode."""
+def _says_who_writes(calls: Calls, held_back: bool, deployment: Deployment | None, *, is_held: bool) -> Text | None:
+    """Return whether the calls would be made: as the tags say, or else the parameter Mode, a stop or a hold."""
     if held_back:
         on_role = any(call.service == "iam" for call in calls.calls)
         return says(HELD_BACK_BUT if on_role else HELD_BACK, "yellow")
-    if not calls.calls:
+    if not calls.calls and not calls.unneeded:
         return None
     if deployment is None:
         return says(BY_MODE, "dim")
-    if deployment.mode == "remediate":
-        return says(f"The stack {deployment.stack} makes these calls (Mode=remediate).", "dim")
-    return says(f"The stack {deployment.stack} only reports these calls (Mode={deployment.mode}).", "yellow")
+    if deployment.mode != "remediate":
+        return says(f"The stack {deployment.stack} only reports (Mode={deployment.mode}).", "yellow")
+    if is_held:
+        return says(f"The stack {deployment.stack} makes no calls as long as it is held back (below).", "yellow")
+    return says(f"The stack {deployment.stack} makes these calls (Mode=remediate).", "dim") if calls.calls else None
 
 
 def _left_to_people(one: One, calls: Calls) -> Examination:
@@ -152,14 +159,12 @@ def _print(one: One, calls: Calls, left: Examination, who_writes: Text | None, c
 
 
 def _print_unneeded(grant: UnneededGrant, console: Console) -> None:
-    since = "no complete sweep has found it yet" if grant.since is None else f"since {grant.since:%Y-%m-%d}"
-    if grant.revoked_after is None:
-        then = f"it stays ({grant.parameter}=true would revoke it)" if grant.since else "it stays for now"
-    else:
-        then = f"a sweep revokes it after {grant.revoked_after:%Y-%m-%d %H:%M} UTC"
+    since = f", unneeded since {grant.since:%Y-%m-%d}" if grant.since else ""
+    then = f"a sweep revokes it after {grant.revoked_after:%Y-%m-%d %H:%M} UTC" if grant.revoked_after else "it stays"
+    why = f": {grant.stays}" if grant.stays else ""
     console.print()
     console.print(Text.assemble(("warning", STYLES["warning"]), says(f"  {grant.finding}", "bold")))
-    console.print(says(f"Pullguard granted {grant.secret.resource_name}: {since}; {then}."))
+    console.print(says(f"Pullguard granted {grant.secret.resource_name}{since}; {then}{why}."))
 
 
 def _print_left(finding: Finding, console: Console) -> None:

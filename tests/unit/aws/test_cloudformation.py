@@ -39,7 +39,7 @@ def test_a_stack_is_described_by_its_name(
     with Stubber(client) as stubber:
         stubber.add_response("describe_stacks", answer, {"StackName": "pullguard"})
         found = Stacks(client).describe("pullguard")
-    assert (found.outputs, found.parameters) == expected
+    assert (found.name, found.outputs, found.parameters) == ("pullguard", *expected)
 
 
 @pytest.mark.parametrize("code", ["ValidationError", "AccessDenied"])

@@ -7,7 +7,10 @@ from typing import Any
 
 from pullguard.aws.ssm import StopSwitch
 from pullguard.domain.arn import Arn
+from pullguard.domain.references import role_name
 from pullguard.domain.stop import GO_ON, Stop
+from pullguard.domain.usage import ScheduleUse
+from pullguard.store.entries import Entry
 from pullguard.store.ledger import Ledger
 from pullguard.store.services import ServiceStore
 from pullguard.store.starts import StartStore
@@ -35,6 +38,18 @@ class Stack:
         """Change the role's item in the ledger."""
         item = self.ledger.roles.item(role)
         assert self.ledger.roles.replace(role, item, replace(item, **changes))
+
+    def uses(self, role: Arn, *task_definitions: str) -> None:
+        """Let the ledger know that task definitions have the role."""
+        for each in map(Arn.parse, task_definitions):
+            self.ledger.entries.keep_references(
+                each, Entry(seen=True), frozenset({role_name(role.account, role.resource_name)})
+            )
+
+    def starts(self, task_definition: str) -> None:
+        """Let the ledger know that a rule starts a task definition."""
+        use = ScheduleUse(kind="rule", name="nightly", within="target-1", task_definition=Arn.parse(task_definition))
+        StartStore(client("dynamodb"), "ledger", now=lambda: datetime.now(UTC)).keep_schedules((use,))
 
     def complete_sweep(self) -> None:
         """Let the ledger know a complete sweep, which found no services, tasks or schedules."""

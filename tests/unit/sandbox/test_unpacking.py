@@ -1,4 +1,4 @@
-"""What workers of the embedded AWS unpack: once, with links to it in each worker's directory."""
+"""Workers of the embedded AWS share what one of them has unpacked."""
 
 import zipfile
 from pathlib import Path

@@ -12,8 +12,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackDescription:
-    """The outputs and the parameters of a stack, by name."""
+    """A stack's name, and its outputs and parameters by their names."""
 
+    name: str
     outputs: Mapping[str, str]
     parameters: Mapping[str, str]
 
@@ -26,12 +27,13 @@ class Stacks:
 
     @asks("cloudformation:DescribeStacks")
     def describe(self, name: str) -> StackDescription:
-        """Describe the stack ``name``. Errors propagate, including that of an unknown stack.
+        """Describe a stack by its name, id or ARN. Errors propagate, including that of an unknown stack.
 
         Source: https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html
         """
         (stack,) = self._client.describe_stacks(StackName=name)["Stacks"]
         return StackDescription(
+            name=stack["StackName"],
             outputs={each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])},
             parameters={each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])},
         )

@@ -48,10 +48,14 @@ _WRITES_KEPT: Final = 4  # with all their grants: a DynamoDB item holds at most 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The facts of one run: the state of the role, and what its dependents need."""
+    """The facts of one run: the state of the role, and what its dependents need.
+
+    ``doubt`` is why not all dependents are known although the run asked for ``all``.
+    """
 
     state: RoleState
     needs: Needs
+    doubt: str = ""
 
 
 class RoleItems(Protocol):

@@ -71,14 +71,15 @@ class DependentsReader:
         if not isinstance(found, Role) or not isinstance(found.inline_policies, tuple):
             raise NotNow(f"{role} and its policies could not be read: {found}")
         state = role_state(found, item, self.policy)
-        facts, is_complete = tuple(map(self._facts, self.witnesses)), False
+        facts, is_complete, doubt = tuple(map(self._facts, self.witnesses)), False, ""
         if extent != "asked":
             facts = (*facts, *self._others(found, state))
         if extent == "all" and self.sweep:  # a message about one task definition revokes nothing for want of a need
             try:
                 facts, is_complete = (*facts, *self._live(found)), True
             except NotProved as error:
-                _LOG.warning("%s", error)
+                doubt = str(error)
+                _LOG.warning("%s", doubt)
         wanted = wanted_by(facts, self.rules, self.mode)
         relevant = relevant_secrets(state, wanted)
         if extent == "asked" and self.witnesses:
@@ -94,7 +95,7 @@ class DependentsReader:
             is_complete=is_complete,
             observes=self.mode == "observe",
         )
-        return Seen(state=state, needs=needs)
+        return Seen(state=state, needs=needs, doubt=doubt)
 
     def _others(self, role: Role, state: RoleState) -> Iterator[Facts]:
         """Yield the other task definitions for which validations asked for a grant on this role, described now.

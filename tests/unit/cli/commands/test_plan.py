@@ -118,7 +118,7 @@ def test_a_plan_shows_revocations_and_moves_only_with_the_records_of_a_stack(
 
 
 NOT_CHECKED = "Revocations were not checked"
-NO_SWEEP = "Which grants are unneeded was not checked"
+NO_SWEEP = "Which grants are unneeded is not known"
 
 
 def test_a_plan_says_whether_revocations_were_checked(run: Run, broken: World) -> None:
@@ -150,7 +150,7 @@ def test_a_plan_is_made_with_the_parameters_of_the_stack(run: Run, broken: World
 @pytest.mark.parametrize(
     ("mode", "sentence"),
     [
-        ("observe", "The stack pullguard only reports these calls (Mode=observe)."),
+        ("observe", "The stack pullguard only reports (Mode=observe)."),
         ("remediate", "The stack pullguard makes these calls (Mode=remediate)."),
     ],
 )
