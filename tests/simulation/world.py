@@ -133,7 +133,8 @@ class World:
             for number in range(int(self.end // SWEEP_S) + 1):
                 self.at(first + number * SWEEP_S, self.sweep, region)
         self.at(CHAOS_S, self.operations.calm_down)
-        self.at(self.end - QUIET_SWEEPS * SWEEP_S + 1, self.operations.calm_down)
+        # A rollback that was the last operation has ended by then, and its hold can be released.
+        self.at(self.end - QUIET_SWEEPS * SWEEP_S + RUN_MAX_S, self.operations.calm_down)
 
     # --- Time ------------------------------------------------------------------------------------------------------
 
