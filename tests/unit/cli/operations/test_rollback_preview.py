@@ -101,9 +101,9 @@ def test_a_grant_without_consent_would_be_revoked_again(run: Run, broken: World,
 def test_a_grant_that_nothing_needs_would_be_revoked_again(run: Run, broken: World, days: str, words: str) -> None:
     revoked_from_web(timedelta(days=1), RevokeUnusedGrants="true", RevokeGraceDays=days)
     in_account("ecs").deregister_task_definition(taskDefinition=web()[1])
-    said = rolled_back(run)
-    assert f"{THEN} revoke {web()[0].secret.resource_name}" in said
-    assert words in said
+    printed = rolled_back(run)
+    assert f"{THEN} revoke {web()[0].secret.resource_name}" in printed
+    assert words in printed
 
 
 def test_a_grant_that_nothing_needs_any_more_would_not_be_made_again(run: Run, broken: World) -> None:
@@ -114,9 +114,9 @@ def test_a_grant_that_nothing_needs_any_more_would_not_be_made_again(run: Run, b
 
 def test_a_stack_that_only_observes_would_change_nothing(run: Run, broken: World) -> None:
     granted_to_web(Mode="observe")
-    said = rolled_back(run, "--to", "none")
-    assert THEN not in said
-    assert NOT_KNOWN not in said
+    printed = rolled_back(run, "--to", "none")
+    assert THEN not in printed
+    assert NOT_KNOWN not in printed
 
 
 def test_a_secret_that_cannot_be_read_is_named(run: Run, broken: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -131,10 +131,10 @@ def test_a_task_definition_that_cannot_be_read_is_named(
 ) -> None:
     granted_to_web()
     monkeypatch.setattr(Ecs, "describe", lambda *_: denied("ecs:DescribeTaskDefinition"))
-    said = rolled_back(run, "--to", "none")
-    assert NOT_KNOWN in said
-    assert "web:1 uses arn:aws:iam::123456789012:role/web-execution" in said
-    assert THEN not in said
+    printed = rolled_back(run, "--to", "none")
+    assert NOT_KNOWN in printed
+    assert "web:1 uses arn:aws:iam::123456789012:role/web-execution" in printed
+    assert THEN not in printed
 
 
 def test_without_a_complete_sweep_or_the_stack_it_is_not_known(run: Run, broken: World) -> None:
@@ -157,15 +157,15 @@ def test_a_failure_to_find_out_keeps_no_rollback_back(
 ) -> None:
     stack = granted_to_web()
     monkeypatch.setattr(DependentsReader, "read", fails(error))
-    said = rolled_back(run, "--to", "none")
-    assert NOT_KNOWN in said
-    assert "is back to no policy" in said
+    printed = rolled_back(run, "--to", "none")
+    assert NOT_KNOWN in printed
+    assert "is back to no policy" in printed
     assert stack.ledger.roles.hold(ROLE) is not None
 
 
 def test_it_takes_a_limited_time(run: Run, broken: World, monkeypatch: pytest.MonkeyPatch) -> None:
     granted_to_web()
     monkeypatch.setattr(rollback, "_PREVIEW_S", -1.0)
-    said = rolled_back(run, "--to", "none")
-    assert f"{NOT_KNOWN}reading took longer than" in said
-    assert "is back to no policy" in said
+    printed = rolled_back(run, "--to", "none")
+    assert f"{NOT_KNOWN}reading took longer than" in printed
+    assert "is back to no policy" in printed
